@@ -1,0 +1,9 @@
+//! Floor 4: the code that speaks to one technology each. Same file names in every folder.
+pub mod awaiting;
+pub mod command;
+pub mod fake;
+pub mod http;
+pub mod postgres;
+pub mod rfc2136;
+pub mod s3;
+pub mod wait;

@@ -1,0 +1,21 @@
+//! Floor 0: the words. Checked types that cannot be wrong; no async, clock, environment or logging.
+
+mod event;
+mod fact;
+mod id;
+mod objective;
+mod plan;
+mod run;
+mod step;
+mod topology;
+mod verb;
+
+pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};
+pub use fact::{Attempt, Facts, FenceProof, Loss, Observed, Output, Role, Side};
+pub use id::{Actor, BadName, GroupName, ProbeName, RegionName, RunId, RunbookName, StepName, TargetName, Term};
+pub use objective::{Objectives, Phase};
+pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};
+pub use run::{IllegalEvent, Outcome, PauseReason, Run, RunKind, RunState};
+pub use step::{Blocker, SkippedBy, StepState};
+pub use topology::{Automation, Detection, Endpoint, FencingPolicy, Group, MemberRole, Provider, Region, TargetRef};
+pub use verb::{Capability, Effect, Verb};

@@ -1,0 +1,22 @@
+//! Floor 1: the traits to the outside. No logic: what a driver, a store, a clock promise to the engine.
+
+mod catalog;
+mod clock;
+mod driver;
+mod lease;
+mod probe;
+mod secrets;
+mod store;
+mod task;
+
+pub use catalog::{Catalog, Descriptor, Drivers, Touches};
+pub use clock::{Clock, SystemClock};
+pub use driver::{Beat, Call, Concern, Driver, Heartbeat, Known};
+pub use lease::{LeaseError, LeaseKey, LeaseState, Leases, Permit};
+pub use probe::{Health, Prober};
+pub use secrets::{SecretError, Secrets};
+pub use store::{
+    Disposition, InboxEntry, Journal, MarkerSeen, ObserverReport, ProbeSeen, Records, Reports, RunSummary, Store,
+    StoreError,
+};
+pub use task::Tied;

@@ -1,0 +1,2 @@
+//! Floor 4: probes.
+pub mod sql;

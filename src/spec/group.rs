@@ -1,0 +1,151 @@
+//! `kind: ProtectionGroup`.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::TargetSpec;
+use crate::model::{Automation, FencingPolicy, MemberRole, RegionName, RunbookName};
+
+/// The service that fails over as a whole: its regions, targets, objectives and policy.
+#[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "lifeboat.dev",
+    version = "v1alpha1",
+    kind = "ProtectionGroup",
+    plural = "protectiongroups",
+    shortname = "pg",
+    category = "lifeboat",
+    namespaced
+)]
+#[kube(derive = "PartialEq")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProtectionGroupSpec {
+    /// Its regions. Exactly one is `Preferred`, at least one more is `Standby`.
+    pub regions: Vec<GroupRegion>,
+    /// What is promised.
+    pub objectives: ObjectivesSpec,
+    /// What is moved.
+    pub targets: Vec<TargetSpec>,
+    /// How an outage is noticed.
+    #[serde(default)]
+    pub detection: DetectionSpec,
+    /// What happens when the primary region is down.
+    #[serde(default = "manual")]
+    pub automation: Automation,
+    /// What a promotion needs.
+    #[serde(default = "required")]
+    pub fencing: FencingPolicy,
+    /// Seconds after a run that acted in which the next one needs `SkipCooldown`.
+    #[serde(default = "hour")]
+    pub cooldown_seconds: u64,
+    /// Who must stand behind a run.
+    #[serde(default)]
+    pub approvals: Approvals,
+    /// The runbook of each kind of run; a kind without one uses the built-in, derived from the targets.
+    #[serde(default)]
+    pub runbooks: RunbookNames,
+}
+
+fn manual() -> Automation {
+    Automation::Manual
+}
+fn required() -> FencingPolicy {
+    FencingPolicy::Required
+}
+/// An hour: long enough for reverse replication to settle and for people to look.
+fn hour() -> u64 {
+    3_600
+}
+
+/// A region of a group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GroupRegion {
+    /// Name of a `Region`.
+    pub name: RegionName,
+    /// What it does for the group.
+    pub role: MemberRole,
+}
+
+/// Objectives in whole seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObjectivesSpec {
+    /// From the onset of the outage to health restored.
+    #[schemars(range(min = 1))]
+    pub recovery_time_seconds: u64,
+    /// Age of the newest write that may be lost.
+    pub recovery_point_seconds: u64,
+    /// How old the last passed drill may be; default 90 days.
+    #[serde(default = "quarter")]
+    #[schemars(range(min = 1))]
+    pub drill_max_age_seconds: u64,
+}
+
+fn quarter() -> u64 {
+    90 * 24 * 3_600
+}
+
+/// How an outage is noticed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DetectionSpec {
+    /// Seconds between two probes; 0.05 to 3600.
+    #[serde(default = "two_seconds")]
+    pub period_seconds: f64,
+    /// Failed probes in a row that make an observer say *down*.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 100))]
+    pub failure_threshold: u32,
+    /// Observers that must agree.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub observer_quorum: u32,
+}
+
+impl Default for DetectionSpec {
+    fn default() -> Self {
+        Self { period_seconds: two_seconds(), failure_threshold: three(), observer_quorum: one() }
+    }
+}
+
+fn two_seconds() -> f64 {
+    2.0
+}
+fn three() -> u32 {
+    3
+}
+fn one() -> u32 {
+    1
+}
+
+/// Who must stand behind a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Approvals {
+    /// Persons, the requester included. With 2 or more, the others must approve before the first act.
+    #[schemars(range(min = 1, max = 10))]
+    pub required: u32,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self { required: 1 }
+    }
+}
+
+/// The runbook of each kind of run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunbookNames {
+    /// For an unplanned run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<RunbookName>,
+    /// For a planned run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switchover: Option<RunbookName>,
+    /// For the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failback: Option<RunbookName>,
+}

@@ -1,0 +1,57 @@
+//! Floor 1: what a document says, as typed. The same types are the YAML of the command line, the JSON schema of
+//! editors and the custom resources of the operator. They say nothing about places in a file: a finding names a
+//! path (`spec.steps[3].needs[0]`), and `manifest` knows where that path was written.
+//!
+//! Three rules keep the messages good and the schemas structural: unknown fields are refused everywhere, a choice is
+//! a struct of which exactly one field is set (never an untagged enum), and nothing is flattened.
+
+mod group;
+mod params;
+mod region;
+mod runbook;
+mod secret;
+mod target;
+
+pub use group::{
+    Approvals, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec, RunbookNames,
+};
+pub use params::{ApproveParams, CommandParams, HttpParams, NoParams, ProbeAwaitParams, WaitParams, WithinParams};
+pub use region::{DnsProbe, HttpProbe, ProbeKind, ProbeSpec, Region, RegionSpec, SqlProbe, TcpProbe};
+pub use runbook::{ManualSpec, RetrySpec, Runbook, RunbookSpec, StepSpec, UndoSpec};
+pub use secret::SecretRef;
+pub use target::{
+    DnsRecord, FakeTarget, FenceMethod, FenceMethodKind, HttpCall, PostgresMember, PostgresTarget, ProgramCall,
+    ReadOnlyFence, RecordByRegion, RecordType, Rfc2136Target, S3Member, S3Target, TargetKind, TargetSpec, TlsMode,
+    TlsSpec, TsigAlgorithm, TsigKey,
+};
+
+/// `apiVersion` of every document.
+pub const API_VERSION: &str = "lifeboat.dev/v1alpha1";
+
+/// A struct of choices of which exactly one must be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadChoice {
+    /// None is set.
+    #[error("none of {} is given", .choices.join(", "))]
+    None {
+        /// What could be.
+        choices: &'static [&'static str],
+    },
+    /// More than one is.
+    #[error("{} are given together; exactly one is allowed", .given.join(" and "))]
+    Several {
+        /// What is.
+        given: Vec<&'static str>,
+    },
+}
+
+/// Picks the one that is set.
+fn exactly_one<T>(choices: &'static [&'static str], given: Vec<(&'static str, T)>) -> Result<T, BadChoice> {
+    let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
+    let mut given = given.into_iter();
+    match (given.next(), given.next()) {
+        (Some((_, one)), None) => Ok(one),
+        (None, _) => Err(BadChoice::None { choices }),
+        (Some(_), Some(_)) => Err(BadChoice::Several { given: names }),
+    }
+}

@@ -1,0 +1,3 @@
+//! Floor 4: stores.
+pub mod memory;
+pub mod sqlite;
