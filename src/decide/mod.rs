@@ -24,6 +24,9 @@ mod retry;
 mod settle;
 mod unwind;
 
+#[cfg(test)]
+mod tests;
+
 pub use context::{context, parameters};
 pub use doubt::{Look, takeover};
 pub use expression::*;
