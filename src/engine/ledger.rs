@@ -63,6 +63,7 @@ impl Ledger {
             }
             source @ (StoreError::Conflict { .. }
             | StoreError::RunOpen { .. }
+            | StoreError::RunClosed { .. }
             | StoreError::NoRun { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Unavailable { .. }) => EngineError::Journal { run, source },
