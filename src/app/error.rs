@@ -137,6 +137,9 @@ impl AppError {
             }
             Self::Lease(_) => None,
             Self::Store { source: StoreError::RunOpen { run }, .. } => Some(go_on(run)),
+            Self::Store { source: StoreError::RunClosed { run }, .. } => {
+                Some(format!("it is over; `lifeboat run show {run}` shows how it ended"))
+            }
             Self::Store { source: StoreError::NoRun { .. }, .. } => Some("`lifeboat run list` shows the runs there are".into()),
             Self::Store { source: StoreError::Corrupt { .. }, .. } => {
                 Some("keep the file as it is, and go on with --data-dir elsewhere".into())
@@ -156,7 +159,7 @@ impl AppError {
 fn store_fault(source: &StoreError) -> Fault {
     match source {
         StoreError::NoRun { .. } => Fault::Usage,
-        StoreError::RunOpen { .. } => Fault::Refused,
+        StoreError::RunOpen { .. } | StoreError::RunClosed { .. } => Fault::Refused,
         StoreError::StaleTerm { .. }
         | StoreError::Conflict { .. }
         | StoreError::Corrupt { .. }
