@@ -3,7 +3,7 @@
 use super::{AppError, Route, Settings, wire::Wired};
 use crate::{
     manifest::{self, Documents, Finding},
-    model::{Group, GroupName, Plan, RunKind},
+    model::{Group, GroupName, Plan, Region, RunKind},
 };
 
 /// Documents without errors, with the warnings that were found.
@@ -19,7 +19,7 @@ pub struct Checked {
 pub fn examine(files: &[std::path::PathBuf]) -> (Documents, Vec<Finding>) {
     let loaded = manifest::load(files);
     let mut findings = loaded.findings;
-    findings.extend(manifest::check(&loaded.documents, &Wired));
+    findings.extend(super::shim::check(&loaded.documents, &Wired));
     manifest::tidy(&mut findings);
     (loaded.documents, findings)
 }
@@ -44,12 +44,18 @@ impl Checked {
 
     /// A group, checked.
     pub fn group(&self, name: &GroupName) -> Result<Group, AppError> {
-        manifest::group(&self.documents, name).ok_or_else(|| AppError::NoGroup { group: name.clone(), there: self.groups() })
+        super::shim::group(&self.documents, name).ok_or_else(|| AppError::NoGroup { group: name.clone(), there: self.groups() })
+    }
+
+    /// The regions of a group, as they are pinned in plans.
+    pub fn regions(&self, group: &Group) -> Vec<Region> {
+        let documents = group.regions.iter().filter_map(|(name, _)| self.documents.region(name));
+        documents.map(manifest::region).collect()
     }
 
     /// The plan of a run of this kind along this way.
     pub fn plan(&self, group: &GroupName, kind: RunKind, route: &Route) -> Result<Plan, AppError> {
-        manifest::compile(&self.documents, &Wired, group, kind, &route.source, &route.destination)
+        super::shim::compile(&self.documents, &Wired, group, kind, &route.source, &route.destination)
             .map_err(|findings| AppError::Findings { findings })
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::{Event, EventBody, Plan, Run, StepName};
 
 /// Whether the run acted on the world: only then there is something to cool down from.
-pub fn acted(events: &[Event]) -> bool {
+pub(super) fn acted(events: &[Event]) -> bool {
     events.iter().any(|event| match &event.body {
         EventBody::Acting { .. } | EventBody::Undoing { .. } => true,
         EventBody::Opened(_)
@@ -28,13 +28,13 @@ pub fn acted(events: &[Event]) -> bool {
 }
 
 /// When the cool-down after a run that ended at `ended` is over.
-pub fn cools_until(ended: Timestamp, cooldown_seconds: u64) -> Option<Timestamp> {
+pub(super) fn cools_until(ended: Timestamp, cooldown_seconds: u64) -> Option<Timestamp> {
     let rest = SignedDuration::from_secs(i64::try_from(cooldown_seconds).unwrap_or(i64::MAX));
     ended.checked_add(rest).ok()
 }
 
 /// How long each step's successful try took, by the step's name, in a run that was real.
-pub fn durations(run: &Run, events: &[Event]) -> BTreeMap<StepName, Duration> {
+pub(super) fn durations(run: &Run, events: &[Event]) -> BTreeMap<StepName, Duration> {
     let mut began = BTreeMap::new();
     let mut took = BTreeMap::new();
     for event in events {
@@ -69,7 +69,7 @@ pub fn durations(run: &Run, events: &[Event]) -> BTreeMap<StepName, Duration> {
 }
 
 /// Puts the median of what was measured in place of what the drivers declare; says how many steps it knew.
-pub fn teach(plan: &mut Plan, earlier: &[BTreeMap<StepName, Duration>]) -> usize {
+pub(super) fn teach(plan: &mut Plan, earlier: &[BTreeMap<StepName, Duration>]) -> usize {
     let mut known = 0;
     for step in &mut plan.steps {
         let mut times: Vec<_> = earlier.iter().filter_map(|run| run.get(&step.name).copied()).collect();

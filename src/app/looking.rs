@@ -18,11 +18,11 @@ use crate::{
 };
 
 /// How long looking may take in all: a region that went dark must not hold up the failover that it made necessary.
-pub const LIMIT: Duration = Duration::from_secs(3);
+pub(super) const LIMIT: Duration = Duration::from_secs(3);
 
 /// What one step's observation found.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub(super) struct Seen {
     /// The call.
     pub call: Call,
     /// What was found.
@@ -30,7 +30,7 @@ pub struct Seen {
 }
 
 /// `None` when the time is up first.
-pub async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     let work = std::pin::pin!(work);
     match select(work, clock.sleep(limit)).await {
         Either::Left((done, _)) => Some(done),
@@ -39,7 +39,7 @@ pub async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Out
 }
 
 /// The role of every member of every target.
-pub async fn survey(drivers: &Drivers, clock: &dyn Clock, limit: Duration) -> Survey {
+pub(super) async fn survey(drivers: &Drivers, clock: &dyn Clock, limit: Duration) -> Survey {
     let asked = drivers.targets.iter().map(|(target, driver)| async move {
         let facts = within(clock, limit, driver.survey()).await;
         (target.clone(), facts.unwrap_or_else(|| unanswered(limit)))
@@ -54,7 +54,7 @@ fn unanswered(limit: Duration) -> Facts {
 }
 
 /// A run that does not exist, to ask what its steps would find. It is a rehearsal: no gate can mistake it for a real one.
-pub fn hypothetical(opened: &Opened, at: Timestamp) -> Option<Run> {
+pub(super) fn hypothetical(opened: &Opened, at: Timestamp) -> Option<Run> {
     let id = RunId { group: opened.plan.group.name.clone(), number: 1 };
     let opened = Opened { rehearsal: true, ..opened.clone() };
     let first = Event { seq: 1, term: Term(0), at, body: EventBody::Opened(Box::new(opened)) };
@@ -62,7 +62,7 @@ pub fn hypothetical(opened: &Opened, at: Timestamp) -> Option<Run> {
 }
 
 /// Observes the steps that `wanted` names, side by side.
-pub async fn observe(
+pub(super) async fn observe(
     run: &Run,
     drivers: &Drivers,
     reports: &[ObserverReport],
@@ -87,7 +87,7 @@ pub async fn observe(
 }
 
 /// What was seen, whatever it means.
-pub fn facts(observed: &Observed) -> Option<&Facts> {
+pub(super) fn facts(observed: &Observed) -> Option<&Facts> {
     match observed {
         Observed::Already { facts, .. } | Observed::Ready { facts } | Observed::Refused { facts, .. } => Some(facts),
         Observed::Unknown { .. } => None,
@@ -95,7 +95,7 @@ pub fn facts(observed: &Observed) -> Option<&Facts> {
 }
 
 /// What a failover would lose now, by target, from what the promotions found.
-pub fn estimates(run: &Run, seen: &BTreeMap<StepIndex, Seen>) -> Vec<(TargetName, Loss)> {
+pub(super) fn estimates(run: &Run, seen: &BTreeMap<StepIndex, Seen>) -> Vec<(TargetName, Loss)> {
     let mut estimates = Vec::new();
     for (index, step) in run.plan().indices().zip(&run.plan().steps) {
         let (true, Some(target), Some(seen)) = (step.verb.promotes(), &step.target, seen.get(&index)) else { continue };

@@ -49,12 +49,12 @@ impl Outage {
 }
 
 /// The probes that are pinned with a region. One that cannot be read was checked when the plan was compiled.
-pub fn probes_of(region: &Region) -> Vec<ProbeSpec> {
+pub(super) fn probes_of(region: &Region) -> Vec<ProbeSpec> {
     region.probes.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect()
 }
 
 /// Asks every probe of a region once, side by side.
-pub async fn probe_all(prober: &dyn Prober, clock: &dyn Clock, region: &RegionName, probes: &[ProbeSpec]) -> Vec<Probed> {
+pub(super) async fn probe_all(prober: &dyn Prober, clock: &dyn Clock, region: &RegionName, probes: &[ProbeSpec]) -> Vec<Probed> {
     join_all(probes.iter().map(|spec| async move {
         let at = clock.now();
         let (healthy, detail) = match prober.probe(spec).await {
@@ -69,7 +69,7 @@ pub async fn probe_all(prober: &dyn Prober, clock: &dyn Clock, region: &RegionNa
 
 /// Judges when the outage of `source` began. A report that was published last, however long ago, is better than a look
 /// now: the observer saw the moment. It counts only while the source's own probes do not contradict it.
-pub fn look(
+pub(super) fn look(
     source: &RegionName,
     detection: Detection,
     reports: &[ObserverReport],

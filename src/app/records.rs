@@ -11,7 +11,8 @@ use std::{
 };
 
 use super::{App, AppError};
-use crate::{evidence, model::RunId};
+use super::shim as evidence;
+use crate::model::RunId;
 
 /// Where a record is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

@@ -66,7 +66,7 @@ fn list(regions: &[RegionName]) -> String {
 ///
 /// `runs` is newest first. A run that failed, was cancelled or unwound moved nothing for good; one that is open leaves the
 /// question to the person who goes on with it.
-pub fn serves<'a>(group: &'a Group, runs: &'a [RunSummary]) -> Option<&'a RegionName> {
+pub(super) fn serves<'a>(group: &'a Group, runs: &'a [RunSummary]) -> Option<&'a RegionName> {
     let moved = runs.iter().filter(|run| !run.rehearsal).find(|run| match run.closed {
         Some((_, Outcome::Succeeded | Outcome::CompletedWithExceptions)) => true,
         Some((_, Outcome::Failed | Outcome::Cancelled | Outcome::Unwound)) | None => false,
@@ -75,7 +75,7 @@ pub fn serves<'a>(group: &'a Group, runs: &'a [RunSummary]) -> Option<&'a Region
 }
 
 /// Chooses the way. `from` and `to` are what was typed.
-pub fn choose(
+pub(super) fn choose(
     kind: RunKind,
     group: &Group,
     runs: &[RunSummary],
@@ -136,7 +136,7 @@ pub enum Misplaced {
 }
 
 /// Compares what was seen with the way that was chosen. Members that say nothing object to nothing.
-pub fn misplaced(route: &Route, survey: &Survey) -> Vec<Misplaced> {
+pub(super) fn misplaced(route: &Route, survey: &Survey) -> Vec<Misplaced> {
     let mut found = Vec::new();
     for (target, facts) in survey {
         let regions: Vec<RegionName> =
