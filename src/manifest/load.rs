@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{
     code::Code,
+    conceal,
     document::{Document, Documents, Kind, Origin},
     finding::{Finding, Place, Source, tidy},
     locate::{Aim, Content, Node, Path, Span},
@@ -29,6 +30,8 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
 }
 
+/// Where a file begins.
+const START: Span = Span { offset: 0, len: 0, line: 1, column: 1 };
 /// Folders inside folders. Deeper ones are almost certainly a circle of mounts.
 const MAX_FOLDERS: usize = 32;
 
@@ -115,7 +118,7 @@ impl Loaded {
         let source = Arc::new(Source { name: path.display().to_string(), text: String::new() });
         let message = format!("could not read {}: {why}", path.display());
         let help = "check its name, its permissions and that it is UTF-8 text of at most 4 MiB";
-        self.report(&source, Span { offset: 0, len: 0, line: 1, column: 1 }, Code::Unreadable, message, help);
+        self.report(&source, START, Code::Unreadable, message, help);
     }
 
     fn report(&mut self, source: &Arc<Source>, span: Span, code: Code, message: String, help: &str) {
@@ -125,16 +128,26 @@ impl Loaded {
     }
 
     fn text(&mut self, name: &str, text: String) {
-        let source = Arc::new(Source { name: name.to_owned(), text });
-        let documents = yaml::documents(&source.text);
-        if documents.is_empty() {
-            let span = Span { offset: 0, len: 0, line: 1, column: 1 };
-            let message = "the file holds no document".to_owned();
-            self.report(&source, span, Code::EmptyFile, message, "write a document, or delete the file");
-        }
-        for document in documents {
+        let documents = yaml::documents(&text);
+        let mut secrets = Vec::new();
+        let mut spans = Vec::new();
+        for document in &documents {
+            let mut problems = Vec::new();
             match document {
-                Ok(node) => self.document(&source, node),
+                Ok(node) => conceal::find(node, &Path::root(), &mut problems, &mut spans),
+                Err(_) => spans.extend(conceal::suspects(&text)),
+            }
+            secrets.push(problems);
+        }
+        // From here on no part of a secret is in the text that findings are drawn from.
+        let source = Arc::new(Source { name: name.to_owned(), text: conceal::take_out(text, &spans) });
+        if documents.is_empty() {
+            let message = "the file holds no document".to_owned();
+            self.report(&source, START, Code::EmptyFile, message, "write a document, or delete the file");
+        }
+        for (document, secrets) in documents.into_iter().zip(secrets) {
+            match document {
+                Ok(node) => self.document(&source, node, secrets),
                 Err(refused) => {
                     let (code, help) = match refused.why {
                         yaml::Why::Syntax => (Code::NotYaml, "look at this line and the one above it"),
@@ -147,9 +160,8 @@ impl Loaded {
         }
     }
 
-    fn document(&mut self, source: &Arc<Source>, node: Node) {
+    fn document(&mut self, source: &Arc<Source>, node: Node, mut problems: Vec<Problem>) {
         let origin = Origin { source: Arc::clone(source), node: Arc::new(node) };
-        let mut problems = Vec::new();
         let name = origin.node.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::text);
         let kind = origin.node.get("kind").and_then(Node::text);
         let title = format!("{}/{}", kind.unwrap_or("?"), name.unwrap_or("?"));

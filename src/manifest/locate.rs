@@ -90,7 +90,7 @@ impl Node {
             Content::Signed(value) => format!("the number {value}"),
             Content::Unsigned(value) => format!("the number {value}"),
             Content::Float(value) => format!("the number {value}"),
-            Content::Text(text) if text.chars().count() > 40 => "a text".to_owned(),
+            Content::Text(text) if text.chars().count() > 40 || text.contains('\n') => "a text".to_owned(),
             Content::Text(text) => format!("the text \"{text}\""),
             Content::List(_) => "a list".to_owned(),
             Content::Map(_) => "a map".to_owned(),

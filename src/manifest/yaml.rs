@@ -192,11 +192,10 @@ fn refused(piece: &Piece<'_>, error: &serde_saphyr::Error) -> Refused {
     Refused { why, span: piece.moved(span), detail: plain(&detail) }
 }
 
-/// The reader prefixes its words with a place of its own, which is wrong for every document but the first.
+/// The reader ends its words with a place of its own, which is wrong for every document but the first.
 fn plain(detail: &str) -> String {
-    let detail = detail.strip_prefix("error: ").unwrap_or(detail);
-    match detail.split_once(": ") {
-        Some((place, rest)) if place.starts_with("line ") => rest.to_owned(),
+    match detail.rsplit_once(" at line ") {
+        Some((words, place)) if place.contains("column") => words.to_owned(),
         _ => detail.to_owned(),
     }
 }
@@ -282,40 +281,5 @@ impl<'de> de::Visitor<'de> for BareVisitor {
             entries.push(Entry { key: key.value, key_span, value });
         }
         Ok(Bare(Content::Map(entries)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn show(node: &Node, depth: usize, out: &mut String) {
-        use std::fmt::Write as _;
-        let s = node.span;
-        let _ = writeln!(out, "{}{}:{} @{}+{} {}", " ".repeat(depth), s.line, s.column, s.offset, s.len, node.described());
-        match &node.content {
-            Content::List(items) => items.iter().for_each(|i| show(i, depth + 1, out)),
-            Content::Map(entries) => entries.iter().for_each(|e| {
-                let s = e.key_span;
-                let _ = writeln!(out, "{}{}:{} @{}+{} key {}", " ".repeat(depth), s.line, s.column, s.offset, s.len, e.key);
-                show(&e.value, depth + 1, out);
-            }),
-            _ => {}
-        }
-    }
-
-    #[test]
-    fn probe() {
-        let text = "# c\na: {b: no, 5: [1, -2, 2.5, ~], é: \"x\"}\nd: &x [1]\ne: *x\nf:\n---\n# only\n---\na: 1\na: 2\n---\nz: [\n---\nq: |\n  hi\n  there\n";
-        for d in documents(text) {
-            match d {
-                Ok(n) => { let mut o = String::new(); show(&n, 0, &mut o); println!("{o}"); }
-                Err(e) => println!("{e:?}"),
-            }
-        }
-        println!("{:?}", documents("a: {<<: {b: 1}}"));
-        println!("{:?}", documents("a: !foo bar\nb: [1"));
-        println!("{:?}", documents("a: 0123\nb: 0x1F\nc: 1e3\nd: 12:30\ne: .inf\n"));
-        panic!();
     }
 }
