@@ -45,7 +45,10 @@ async fn a_full_disk_says_so_writes_nothing_and_is_left_again() {
     let full = big.unwrap_err();
     assert_eq!(full.to_string(), "could not keep the record of orders-1");
     let told = source(&full);
-    assert!(told.contains(&format!("the disk that holds {} is full, and nothing was written", path.display())), "{told}");
+    assert!(
+        told.contains(&format!("the disk that holds {} is full, and nothing was written", path.display())),
+        "{told}"
+    );
     assert_eq!(store.record(&run).await.unwrap().as_deref(), Some("small"));
 
     // Whoever was told of success is there; whoever was not is not.
@@ -78,7 +81,7 @@ async fn what_waits_behind_a_commit_shares_the_next_one() {
     let (_folder, _path, store) = store();
     let (open, gate) = mpsc::channel::<()>();
     let blocked = store.write(String::new, move |_| {
-        drop(gate.recv());
+        let _ended = gate.recv();
         Ok(())
     });
     // The savepoint exists only where jobs share a transaction.
@@ -93,7 +96,7 @@ async fn a_refused_job_takes_nothing_of_its_neighbours_back() {
     let (_folder, _path, store) = store();
     let (open, gate) = mpsc::channel::<()>();
     let blocked = store.write(String::new, move |_| {
-        drop(gate.recv());
+        let _ended = gate.recv();
         Ok(())
     });
     let insert = |n: i64, refuse: bool| {

@@ -204,8 +204,11 @@ pub(super) async fn orders_are_numbered_and_read_in_order(store: &dyn Store) {
     let permit = lease(store, "orders").await;
     let (run, _) = store.open(&permit, at(0), opened("orders", false)).await.unwrap();
     assert_eq!(store.inbox(&run, 0).await.unwrap(), []);
-    let numbers: BTreeSet<_> =
-        join_all((0..8).map(|n| store.tell(&run, order(&format!("{n}"))))).await.into_iter().map(Result::unwrap).collect();
+    let numbers: BTreeSet<_> = join_all((0..8).map(|n| store.tell(&run, order(&format!("{n}")))))
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
     assert_eq!(numbers, (1..=8).collect());
     let read = store.inbox(&run, 3).await.unwrap();
     assert_eq!(read.iter().map(|entry| entry.number).collect::<Vec<_>>(), [4, 5, 6, 7, 8]);

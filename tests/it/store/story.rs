@@ -32,7 +32,8 @@ fn plan(name: &str) -> Plan {
         name: StepName::new("promote-db").unwrap(),
         verb: Verb::DatabasePromote,
         target: Some("orders-db".parse().unwrap()),
-        with: serde_json::from_str(r#"{"text": "{{ destination }} \"ü\" \n", "number": 3, "list": [1.5, null]}"#).unwrap(),
+        with: serde_json::from_str(r#"{"text": "{{ destination }} \"ü\" \n", "number": 3, "list": [1.5, null]}"#)
+            .unwrap(),
         needs: Vec::new(),
         when: Some("steps.fence.ok".into()),
         verify: None,
