@@ -1,6 +1,7 @@
 //! What keeps a flow from its end, with what to do about it.
 
 use crate::{
+    evidence::RecordError,
     engine::EngineError,
     manifest::Finding,
     model::{GroupName, RunId},
@@ -87,6 +88,9 @@ pub enum AppError {
         /// What there is instead.
         remedy: String,
     },
+    /// The journal makes no record.
+    #[error("could not make the record of the run")]
+    Record(#[source] RecordError),
     /// The machine did not do what it was asked.
     #[error("could not {intent}")]
     Machine {
@@ -119,6 +123,7 @@ impl AppError {
             Self::Engine(EngineError::Journal { source, .. }) => store_fault(source),
             Self::Engine(EngineError::Illegal { .. } | EngineError::NoDriver { .. })
             | Self::Driver { .. }
+            | Self::Record(_)
             | Self::Machine { .. } => Fault::Failure,
         }
     }
@@ -151,7 +156,7 @@ impl AppError {
                 Some(format!("look with `lifeboat run show {run}`, then go on with `lifeboat run resume {run}`"))
             }
             Self::Driver { .. } => Some("correct the target's settings in the documents".into()),
-            Self::Settings(_) | Self::Findings { .. } | Self::Route(_) | Self::Store { .. } | Self::Engine(_) | Self::Machine { .. } => None,
+            Self::Settings(_) | Self::Findings { .. } | Self::Route(_) | Self::Store { .. } | Self::Engine(_) | Self::Record(_) | Self::Machine { .. } => None,
         }
     }
 }

@@ -110,9 +110,9 @@ struct Beating<'a> {
 impl App {
     /// Beats until the future is dropped.
     pub async fn heartbeat(&self, heart: Heart, told: Told<'_>) -> Result<(), AppError> {
-        let checked = documents::read(&self.settings)?;
-        let group = checked.group(&heart.group)?;
-        let regions = checked.regions(&group);
+        let papers = documents::read(&self.settings)?;
+        let group = papers.group(&heart.group)?;
+        let regions = papers.regions(&group);
         let drivers = self.tools.open_targets(&group)?;
         let runs = self.runs_of(&heart.group).await?;
         let serves = route::serves(&group, &runs).cloned();

@@ -31,7 +31,6 @@ mod settings;
 mod status;
 mod supervise;
 mod telemetry;
-mod shim;
 mod wire;
 
 pub use arm::{Watch, Watching};

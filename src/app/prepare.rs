@@ -92,11 +92,11 @@ pub struct Witnessed {
 impl App {
     /// Documents, way, plan and drivers.
     pub async fn draw(&self, request: Request) -> Result<Drawn, AppError> {
-        let checked = documents::read(&self.settings)?;
-        let group = checked.group(&request.group)?;
+        let papers = documents::read(&self.settings)?;
+        let group = papers.group(&request.group)?;
         let runs = self.runs_of(&request.group).await?;
         let route = route::choose(request.kind, &group, &runs, request.from.as_ref(), request.to.as_ref())?;
-        let mut plan = checked.plan(&request.group, request.kind, &route)?;
+        let mut plan = papers.plan(&request.group, request.kind, &route)?;
         let earlier = self.earlier(&runs).await?;
         let learnt = history::teach(&mut plan, &earlier);
         let drivers = self.tools.open(&plan)?;

@@ -11,8 +11,7 @@ use std::{
 };
 
 use super::{App, AppError};
-use super::shim as evidence;
-use crate::model::RunId;
+use crate::{evidence::Record, model::RunId};
 
 /// Where a record is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -37,9 +36,9 @@ impl App {
     }
 
     /// The record of a run as its journal says now.
-    pub async fn build(&self, id: &RunId) -> Result<evidence::Record, AppError> {
-        let (run, events) = self.read(id).await?;
-        Ok(evidence::record(&run, &events))
+    pub async fn build(&self, id: &RunId) -> Result<Record, AppError> {
+        let (_, events) = self.read(id).await?;
+        Record::of(id, &events).map_err(AppError::Record)
     }
 }
 

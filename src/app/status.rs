@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     App, AppError, Survey,
-    documents::Checked,
+    documents::Papers,
     looking::{self, LIMIT},
     route,
 };
@@ -84,8 +84,8 @@ pub struct Status {
 
 impl App {
     /// Looks at one group.
-    pub async fn status(&self, checked: &Checked, name: &GroupName) -> Result<Status, AppError> {
-        let group = checked.group(name)?;
+    pub async fn status(&self, papers: &Papers, name: &GroupName) -> Result<Status, AppError> {
+        let group = papers.group(name)?;
         let runs = self.runs_of(name).await?;
         let serves = route::serves(&group, &runs).cloned();
         let drivers = self.tools.open_targets(&group)?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::AppError;
 use crate::{
-    driver::{awaiting, fake, rfc2136},
+    driver::{awaiting, command, fake, http, rfc2136, wait},
     model::{Capability, Group, Plan, TargetRef, Verb},
     port::{Catalog, Clock, Descriptor, Driver, Drivers, Prober, Secrets, Touches},
     probe::Probes,
@@ -43,6 +43,9 @@ fn general(verb: Verb) -> Option<&'static Descriptor> {
     match verb {
         Verb::Approve => Some(&APPROVE),
         Verb::ProbeAwait => awaiting::descriptor(verb),
+        Verb::Command => command::descriptor(verb),
+        Verb::Http => http::descriptor(verb),
+        Verb::Wait => wait::descriptor(verb),
         _ => None,
     }
 }
@@ -92,7 +95,8 @@ impl Tools {
         let mut drivers = self.open_targets(&plan.group)?;
         let undos = plan.steps.iter().filter_map(|step| step.undo.as_ref().map(|undo| undo.uses));
         for verb in plan.steps.iter().map(|step| step.verb).chain(undos) {
-            if let Some(driver) = self.general(verb, plan) {
+            let opened = self.general(verb, plan).map_err(|why| AppError::Driver { what: verb.to_string(), why })?;
+            if let Some(driver) = opened {
                 drivers.general.entry(verb).or_insert(driver);
             }
         }
@@ -121,15 +125,17 @@ impl Tools {
         }
     }
 
-    fn general(&self, verb: Verb, plan: &Plan) -> Option<Arc<dyn Driver>> {
-        match verb {
-            Verb::ProbeAwait => Some(Arc::new(awaiting::Awaiting::new(
-                Arc::clone(&self.prober),
-                plan.regions.clone(),
-                Arc::clone(&self.clock),
-            ))),
+    fn general(&self, verb: Verb, plan: &Plan) -> Result<Option<Arc<dyn Driver>>, String> {
+        let (secrets, clock) = (Arc::clone(&self.secrets), Arc::clone(&self.clock));
+        Ok(match verb {
+            Verb::ProbeAwait => {
+                Some(Arc::new(awaiting::Awaiting::new(Arc::clone(&self.prober), plan.regions.clone(), clock)))
+            }
+            Verb::Command => Some(Arc::new(command::RunProgram::new(secrets))),
+            Verb::Http => Some(Arc::new(http::HttpRequest::open(secrets).map_err(|error| chain(&error))?)),
+            Verb::Wait => Some(Arc::new(wait::Wait::new(clock))),
             _ => None,
-        }
+        })
     }
 }
 
