@@ -143,15 +143,22 @@ impl Opening {
         if let Some(number) = open {
             return said(StoreError::RunOpen { run: RunId { group: key.group.clone(), number: counter(number) } });
         }
-        let last: Option<i64> = db
-            .prepare_cached("SELECT max(number) FROM runs WHERE grp = ?1")?
-            .query_row([group], |row| row.get(0))?;
+        let last: Option<i64> =
+            db.prepare_cached("SELECT max(number) FROM runs WHERE grp = ?1")?.query_row([group], |row| row.get(0))?;
         let number = last.unwrap_or(0) + 1;
         db.prepare_cached(
             "INSERT INTO runs (grp, number, rehearsal, kind, source, destination, opened_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![group, number, key.rehearsal, self.kind, self.source, self.destination, self.event.at])?;
+        .execute(params![
+            group,
+            number,
+            key.rehearsal,
+            self.kind,
+            self.source,
+            self.destination,
+            self.event.at
+        ])?;
         let term = signed(self.permit.term().0);
         db.prepare_cached(INSERT_EVENT)?.execute(params![group, number, 1, term, self.event.at, self.event.body])?;
         Ok(RunId { group: key.group.clone(), number: counter(number) })
@@ -181,13 +188,7 @@ fn standing(db: &Connection, run: &RunId) -> Result<Standing, Halt<StoreError>> 
     found.ok_or_else(|| Halt::Said(StoreError::NoRun { run: run.clone() }))
 }
 
-fn append(
-    db: &Connection,
-    permit: &Permit,
-    run: &RunId,
-    after: u64,
-    events: &[Ready],
-) -> Result<(), Halt<StoreError>> {
+fn append(db: &Connection, permit: &Permit, run: &RunId, after: u64, events: &[Ready]) -> Result<(), Halt<StoreError>> {
     rules::may_append(permit, run, after, standing(db, run)?).map_err(Halt::Said)?;
     let (group, number) = key(run);
     let mut insert = db.prepare_cached(INSERT_EVENT)?;
@@ -205,9 +206,8 @@ fn append(
 /// Refuses when there is no such run. Asked only when nothing was found, or before a write.
 pub(super) fn exists(db: &Connection, run: &RunId) -> Result<(), Halt<StoreError>> {
     let (group, number) = key(run);
-    let there = db
-        .prepare_cached("SELECT 1 FROM runs WHERE grp = ?1 AND number = ?2")?
-        .exists(params![group, number])?;
+    let there =
+        db.prepare_cached("SELECT 1 FROM runs WHERE grp = ?1 AND number = ?2")?.exists(params![group, number])?;
     if there { Ok(()) } else { said(StoreError::NoRun { run: run.clone() }) }
 }
 

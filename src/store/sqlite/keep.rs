@@ -49,16 +49,19 @@ impl Records for Sqlite {
     fn keep<'a>(&'a self, run: &'a RunId, record: String) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             let of = run.clone();
-            self.write(|| format!("keep the record of {run}"), move |db| {
-                exists(db, &of)?;
-                let (group, number) = key(&of);
-                db.prepare_cached(
-                    "INSERT INTO records (grp, number, record) VALUES (?1, ?2, ?3) \
+            self.write(
+                || format!("keep the record of {run}"),
+                move |db| {
+                    exists(db, &of)?;
+                    let (group, number) = key(&of);
+                    db.prepare_cached(
+                        "INSERT INTO records (grp, number, record) VALUES (?1, ?2, ?3) \
                      ON CONFLICT (grp, number) DO UPDATE SET record = ?3",
-                )?
-                .execute(params![group, number, record])?;
-                Ok(())
-            })
+                    )?
+                    .execute(params![group, number, record])?;
+                    Ok(())
+                },
+            )
             .await
         })
     }
@@ -66,17 +69,20 @@ impl Records for Sqlite {
     fn record<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
         Box::pin(async move {
             let of = run.clone();
-            self.read(|| format!("read the record of {run}"), move |db| {
-                let (group, number) = key(&of);
-                let found = db
-                    .prepare_cached("SELECT record FROM records WHERE grp = ?1 AND number = ?2")?
-                    .query_row(params![group, number], |row| row.get(0))
-                    .optional()?;
-                if found.is_none() {
-                    exists(db, &of)?;
-                }
-                Ok(found)
-            })
+            self.read(
+                || format!("read the record of {run}"),
+                move |db| {
+                    let (group, number) = key(&of);
+                    let found = db
+                        .prepare_cached("SELECT record FROM records WHERE grp = ?1 AND number = ?2")?
+                        .query_row(params![group, number], |row| row.get(0))
+                        .optional()?;
+                    if found.is_none() {
+                        exists(db, &of)?;
+                    }
+                    Ok(found)
+                },
+            )
             .await
         })
     }

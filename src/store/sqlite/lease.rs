@@ -68,10 +68,9 @@ impl Leases for Sqlite {
 fn told(fault: Fault<LeaseError>, key: &LeaseKey, verb: &str) -> LeaseError {
     match fault {
         Fault::Said(error) => error,
-        Fault::Broken(problem) => LeaseError::Store {
-            key: key.clone(),
-            source: unavailable(format!("{verb} the lease on {key}"), problem),
-        },
+        Fault::Broken(problem) => {
+            LeaseError::Store { key: key.clone(), source: unavailable(format!("{verb} the lease on {key}"), problem) }
+        }
     }
 }
 
@@ -89,22 +88,12 @@ fn set(db: &Connection, key: &LeaseKey, state: &LeaseState) -> rusqlite::Result<
         "INSERT INTO leases (grp, rehearsal, holder, revision, term) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (grp, rehearsal) DO UPDATE SET holder = ?3, revision = ?4, term = ?5",
     )?
-    .execute(params![
-        key.group.as_str(),
-        key.rehearsal,
-        state.holder,
-        signed(state.revision),
-        signed(state.term.0)
-    ])
+    .execute(params![key.group.as_str(), key.rehearsal, state.holder, signed(state.revision), signed(state.term.0)])
     .map(|_| ())
 }
 
 /// Moves the revision of a lease on, if this permit's term still holds it.
-fn change(
-    db: &Connection,
-    permit: &Permit,
-    how: impl FnOnce(&mut LeaseState),
-) -> Result<(), Halt<LeaseError>> {
+fn change(db: &Connection, permit: &Permit, how: impl FnOnce(&mut LeaseState)) -> Result<(), Halt<LeaseError>> {
     let Some(mut now) = state(db, permit.key())?.filter(|now| rules::holds(permit, Some(now))) else {
         return Err(Halt::Said(rules::lost(permit)));
     };
