@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Command, CommandBody, Event, EventBody, Opened, Plan, PlanStep, Risk, RunId, SkippedBy, StepIndex,
+    Actor, Command, CommandBody, Event, EventBody, Opened, Plan, PlanStep, Risk, RunId, SkippedBy, StepIndex, StepName,
     StepState, Term,
 };
 
@@ -321,29 +321,14 @@ impl Run {
             }
             CommandBody::Resume => {
                 self.reopen_blocked();
-                self.state = RunState::Running;
-            }
-            CommandBody::Retry { step } => {
-                if let Some(index) = self.plan().find(step) {
-                    match &self.steps[index.at()] {
-                        StepState::Failed { .. }
-                        | StepState::Blocked { .. }
-                        | StepState::Resting { .. }
-                        | StepState::Stuck { .. } => {
-                            self.steps[index.at()] = StepState::Waiting;
-                        }
-                        StepState::Waiting
-                        | StepState::AwaitingApproval { .. }
-                        | StepState::Acting { .. }
-                        | StepState::Unsure { .. }
-                        | StepState::Done { .. }
-                        | StepState::Skipped { .. }
-                        | StepState::Undoing { .. }
-                        | StepState::Undone => {}
+                for state in &mut self.steps {
+                    if matches!(state, StepState::Failed { passed_over: false, .. }) {
+                        *state = StepState::Waiting;
                     }
                 }
                 self.state = RunState::Running;
             }
+            CommandBody::Retry { step } => self.retry(step, command),
             CommandBody::Skip { step } => {
                 if let Some(index) = self.plan().find(step) {
                     self.steps[index.at()] =
@@ -384,6 +369,32 @@ impl Run {
                     };
                 }
             }
+        }
+    }
+
+    /// A person says: again. A step in doubt goes back to waiting on that person's word, and is observed again
+    /// before it acts; a stuck undo is undone again.
+    fn retry(&mut self, step: &StepName, command: &Command) {
+        let Some(index) = self.plan().find(step) else { return };
+        match &self.steps[index.at()] {
+            StepState::Failed { .. }
+            | StepState::Blocked { .. }
+            | StepState::Resting { .. }
+            | StepState::Unsure { .. } => {
+                self.steps[index.at()] = StepState::Waiting;
+                self.state = RunState::Running;
+            }
+            StepState::Stuck { .. } => {
+                self.steps[index.at()] = StepState::Undoing { since: command.at };
+                self.state = RunState::Unwinding { why: format!("ordered by {}: {}", command.by, command.reason) };
+            }
+            StepState::Waiting
+            | StepState::AwaitingApproval { .. }
+            | StepState::Acting { .. }
+            | StepState::Done { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undoing { .. }
+            | StepState::Undone => {}
         }
     }
 

@@ -13,4 +13,5 @@ mod probe;
 mod real;
 mod rfc2136;
 mod s3;
+mod stage;
 mod store;

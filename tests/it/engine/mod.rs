@@ -1,0 +1,5 @@
+//! The engine over the fake driver: what it does, in which order, and what it never does.
+
+mod crash;
+mod flow;
+mod orders;
