@@ -165,6 +165,8 @@ pub struct Run {
     pub steps: Vec<StepState>,
     /// Tries spent so far, by place: survives `Retry`, so that attempts keep counting.
     pub tries: Vec<u32>,
+    /// Tries that a person's order forgave, by place: the allowance of tries counts from there.
+    pub forgiven: Vec<u32>,
     /// Accepted risks with the person and the reason.
     pub accepted: BTreeMap<Risk, (Actor, String)>,
     /// Persons who stand behind the run; the requester is the first.
@@ -189,6 +191,7 @@ impl Run {
             state: RunState::Running,
             steps: vec![StepState::Waiting; opened.plan.steps.len()],
             tries: vec![0; opened.plan.steps.len()],
+            forgiven: vec![0; opened.plan.steps.len()],
             accepted: opened.accepted.iter().map(|risk| (*risk, (by.clone(), opened.reason.clone()))).collect(),
             approvals: vec![by.clone()],
             opened: (**opened).clone(),
@@ -321,9 +324,10 @@ impl Run {
             }
             CommandBody::Resume => {
                 self.reopen_blocked();
-                for state in &mut self.steps {
+                for (place, state) in self.steps.iter_mut().enumerate() {
                     if matches!(state, StepState::Failed { passed_over: false, .. }) {
                         *state = StepState::Waiting;
+                        self.forgiven[place] = self.tries[place];
                     }
                 }
                 self.state = RunState::Running;
@@ -382,6 +386,7 @@ impl Run {
             | StepState::Resting { .. }
             | StepState::Unsure { .. } => {
                 self.steps[index.at()] = StepState::Waiting;
+                self.forgiven[index.at()] = self.tries[index.at()];
                 self.state = RunState::Running;
             }
             StepState::Stuck { .. } => {

@@ -1,5 +1,7 @@
 //! The integration tests: one binary. Real servers are started by the tests themselves (`tests/servers`).
 
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "shared modules, of which this binary uses parts")]
+
 #[path = "../servers/mod.rs"]
 mod servers;
 

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use lifeboat::{
     decide::Rest,
-    driver::fake::{Script, Trouble},
+    driver::fake::Trouble,
     engine::{self, EngineError, Stop},
-    port::{LeaseError, Leases, Store},
+    port::{LeaseError, Store},
     store::memory::Memory,
 };
 
