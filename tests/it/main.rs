@@ -1,6 +1,17 @@
 //! The integration tests: one binary. Real servers are started by the tests themselves (`tests/servers`).
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "shared modules, of which this binary uses parts")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::similar_names,
+    clippy::unwrap_used,
+    reason = "tests fail by panicking, and use parts of shared modules"
+)]
 
 #[path = "../servers/mod.rs"]
 mod servers;
