@@ -207,6 +207,7 @@ impl Run {
                 self.tries[step.at()] = *attempt;
                 self.doubted[step.at()] = true;
             }
+            EventBody::Undoing { .. } => self.doubted[step.at()] = true,
             // A try that was judged; `Failed` without one says nothing about an earlier one.
             EventBody::Done { .. } | EventBody::Failed { attempt: 1.., .. } | EventBody::Undone { .. } => {
                 self.doubted[step.at()] = false;
@@ -216,7 +217,6 @@ impl Run {
             | EventBody::Blocked { .. }
             | EventBody::ApprovalAsked { .. }
             | EventBody::Lost { .. }
-            | EventBody::Undoing { .. }
             | EventBody::Stuck { .. }
             | EventBody::Opened(_)
             | EventBody::TakenOver { .. }
