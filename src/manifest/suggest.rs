@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.82;
 
 /// The most similar word, if any is similar enough.
-pub(super) fn closest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_ascii_lowercase();
     let alike = |word: &str| strsim::jaro_winkler(&found, &word.to_ascii_lowercase());
     words
