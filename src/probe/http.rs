@@ -120,5 +120,9 @@ fn ill(url: &str, error: &reqwest::Error) -> Ill {
     if error.is_builder() || error.is_request() && !error.is_connect() && error.url().is_none() {
         return Ill::Silent(format!("{url} could not be asked: {last}"));
     }
-    if error.is_connect() { Ill::Silent(format!("{url} could not be asked: {last}")) } else { Ill::Unhealthy(format!("{url}: {last}")) }
+    if error.is_connect() {
+        Ill::Silent(format!("{url} could not be asked: {last}"))
+    } else {
+        Ill::Unhealthy(format!("{url}: {last}"))
+    }
 }

@@ -89,7 +89,9 @@ impl Ill {
     /// An error of a connection. A refusal or a reset is an answer of the host; everything else says nothing about it.
     fn of(address: &str, error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => Self::Unhealthy(format!("nothing listens on {address}: connection refused")),
+            io::ErrorKind::ConnectionRefused => {
+                Self::Unhealthy(format!("nothing listens on {address}: connection refused"))
+            }
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::UnexpectedEof => {
                 Self::Unhealthy(format!("{address} broke the connection: {error}"))
             }

@@ -181,8 +181,7 @@ controls {{}};
         }
         let tool = tool.args(["-v", "-t", "5"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut tool = tool.spawn().expect("nsupdate");
-        let text =
-            format!("server {} {}\nzone {ZONE}.\n{lines}send\n", self.address.ip(), self.address.port());
+        let text = format!("server {} {}\nzone {ZONE}.\n{lines}send\n", self.address.ip(), self.address.port());
         tool.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("nsupdate reads");
         tool.wait_with_output().expect("nsupdate ends")
     }

@@ -193,7 +193,8 @@ pub(super) fn output(settings: &Settings, world: &World, stale_until_seconds: u3
 
 /// Values, times to live and serials, for the record and for expressions.
 pub(super) fn facts(settings: &Settings, world: &World) -> Facts {
-    let records = settings.records.iter().zip(&world.primary.answers).map(|(record, answer)| record_fact(record, answer));
+    let records =
+        settings.records.iter().zip(&world.primary.answers).map(|(record, answer)| record_fact(record, answer));
     let all = std::iter::once(&world.primary).chain(&world.others);
     let serials = all.map(|r| json!({"server": r.server.to_string(), "serial": r.soa.map(|soa| soa.serial)}));
     let mut facts = Facts::default();

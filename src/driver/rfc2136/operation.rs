@@ -89,7 +89,10 @@ impl Rfc2136 {
             }
             if self.left(end) <= POLL {
                 return Attempt::Unknown {
-                    why: format!("the primary took the update, but not every server answers it yet: {}", behind.join("; ")),
+                    why: format!(
+                        "the primary took the update, but not every server answers it yet: {}",
+                        behind.join("; ")
+                    ),
                 };
             }
             self.clock.sleep(POLL).await;
@@ -111,9 +114,7 @@ impl Rfc2136 {
                 return lease_lost();
             }
             let world = self.read(self.left(end)).await;
-            if let Observed::Already { facts, output } =
-                observe::verified(&self.settings, &call.destination, &world)
-            {
+            if let Observed::Already { facts, output } = observe::verified(&self.settings, &call.destination, &world) {
                 return Attempt::Applied { output, facts };
             }
             if self.left(end) <= POLL {
@@ -142,7 +143,8 @@ impl Rfc2136 {
 
 fn lease_lost() -> Attempt {
     Attempt::NotApplied {
-        why: "this process lost the lease on the group, so it changed nothing; the process that holds it goes on".into(),
+        why: "this process lost the lease on the group, so it changed nothing; the process that holds it goes on"
+            .into(),
         retry: false,
     }
 }

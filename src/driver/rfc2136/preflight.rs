@@ -129,7 +129,9 @@ fn sides(settings: &super::Settings, world: &World) -> Facts {
     let regions = settings.records.iter().flat_map(|record| &record.by_region).map(|(region, _)| region);
     let regions: Vec<_> = regions.filter(|region| seen.insert((*region).clone())).collect();
     let silent = world.primary.answers.iter().find_map(|answer| match answer {
-        Answer::NotAuthoritative | Answer::Code { .. } | Answer::Closed | Answer::Silent { .. } => Some(answer.to_string()),
+        Answer::NotAuthoritative | Answer::Code { .. } | Answer::Closed | Answer::Silent { .. } => {
+            Some(answer.to_string())
+        }
         Answer::Records(_) | Answer::Alias { .. } | Answer::NoData | Answer::NoSuchName => None,
     });
     let points_to = |region: &RegionName| {

@@ -34,7 +34,9 @@ pub enum BadKey {
         name: String,
     },
     /// The secret is not base64, or is empty.
-    #[error("the secret of the TSIG key `{name}` is not base64 text; copy it from the `secret` line of the server's key file")]
+    #[error(
+        "the secret of the TSIG key `{name}` is not base64 text; copy it from the `secret` line of the server's key file"
+    )]
     Secret {
         /// The key.
         name: String,
@@ -251,9 +253,7 @@ async fn send(server: SocketAddr, key: &Key, mut message: Message, now: Timestam
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Reply::NotSent { why: format!("no TCP connection to {server}: {error}") },
         Err(_) => {
-            return Reply::NotSent {
-                why: format!("no TCP connection to {server} within {} ms", timeout.as_millis()),
-            };
+            return Reply::NotSent { why: format!("no TCP connection to {server} within {} ms", timeout.as_millis()) };
         }
     };
     let raw = match time::timeout(timeout, wire::exchange(&mut stream, &bytes)).await {
@@ -332,7 +332,9 @@ impl KeyFault {
                 theirs.map_or_else(|| "something else".to_owned(), |time| time.to_string())
             ),
             Self::Other { code } => {
-                format!("{server} did not accept the signature of TSIG key `{name}` (TSIG error {code}, algorithm {algorithm})")
+                format!(
+                    "{server} did not accept the signature of TSIG key `{name}` (TSIG error {code}, algorithm {algorithm})"
+                )
             }
         }
     }
