@@ -76,15 +76,12 @@ fn of(index: StepIndex, step: &PlanStep, state: &StepState, time: &StepTime, eve
 
 /// The newest proof of a fence in a step's facts.
 fn proof(index: StepIndex, events: &[Event]) -> Option<FenceProof> {
-    let of_step = events.iter().rev().filter(|event| event.body.step() == Some(index));
-    of_step
-        .filter_map(|event| match &event.body {
-            EventBody::Acting { facts, .. } | EventBody::Done { facts, .. } | EventBody::Blocked { facts, .. } => {
-                facts.fence.clone()
-            }
-            _ => None,
-        })
-        .next()
+    events.iter().rev().filter(|event| event.body.step() == Some(index)).find_map(|event| match &event.body {
+        EventBody::Acting { facts, .. } | EventBody::Done { facts, .. } | EventBody::Blocked { facts, .. } => {
+            facts.fence.clone()
+        }
+        _ => None,
+    })
 }
 
 fn why(state: &StepState) -> Option<String> {

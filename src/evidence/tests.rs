@@ -289,7 +289,7 @@ fn loss_is_judged_for_each_target_and_the_worst_decides() {
     for (db, files, verdict, worst) in table {
         let point = run(db.clone(), files.clone());
         assert_eq!(point.verdict, verdict, "{db:?} {files:?}");
-        assert_eq!(point.worst.as_ref().map(|name| name.as_str()), worst, "{db:?} {files:?}");
+        assert_eq!(point.worst.as_ref().map(crate::model::TargetName::as_str), worst, "{db:?} {files:?}");
         assert_eq!(point.targets.len(), 2);
     }
 }
