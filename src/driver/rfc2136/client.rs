@@ -1,0 +1,83 @@
+//! Reading every server, and sending an update with the key.
+
+use std::{error::Error, net::SocketAddr, time::Duration};
+
+use futures::future::{join, join_all};
+
+use super::{
+    Rfc2136,
+    observe::{Reading, World},
+};
+use crate::net::dns::{self, Key, Replacement, Reply};
+
+/// How long one server may take to answer one question. A server that needs longer is silent to its resolvers too: they ask
+/// another one after about a second.
+pub(super) const ASK: Duration = Duration::from_secs(2);
+
+impl Rfc2136 {
+    /// Every record and the serial, from every server at once.
+    pub(super) async fn read(&self, limit: Duration) -> World {
+        let limit = limit.min(ASK);
+        let (primary, others) = join(
+            self.ask(self.settings.primary, limit),
+            join_all(self.settings.others.iter().map(|server| self.ask(*server, limit))),
+        )
+        .await;
+        World { primary, others }
+    }
+
+    /// The serial is asked for first, so that it is never newer than the values beside it.
+    async fn ask(&self, server: SocketAddr, limit: Duration) -> Reading {
+        let soa = dns::soa(server, &self.settings.zone, limit).await.ok();
+        let records = &self.settings.records;
+        let answers = join_all(records.iter().map(|r| dns::ask(server, &r.name, r.kind, limit))).await;
+        Reading { server, answers, soa }
+    }
+
+    /// Sends an update; the errors of the key come back as words with a remedy.
+    pub(super) async fn send(&self, sets: &[Replacement], rehearse: bool, limit: Duration) -> Sent {
+        let key = match self.key() {
+            Ok(key) => key,
+            Err(why) => return Sent::BadKey { why },
+        };
+        let (server, zone, now) = (self.settings.primary, &self.settings.zone, self.clock.now());
+        let reply = if rehearse {
+            dns::rehearse(server, zone, &key, sets, now, limit).await
+        } else {
+            dns::replace(server, zone, &key, sets, now, limit).await
+        };
+        match reply {
+            Reply::Key(fault) => Sent::BadKey { why: fault.explain(&key, server, now) },
+            reply => Sent::Reply(reply),
+        }
+    }
+
+    fn key(&self) -> Result<Key, String> {
+        let declared = &self.settings.key;
+        let secret = self.secrets.resolve(&declared.secret).map_err(|error| told(&error))?;
+        Key::new(declared, &secret).map_err(|error| told(&error))
+    }
+}
+
+/// What became of an update.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// The key cannot sign, or the server does not accept its signature: nothing was changed.
+    BadKey {
+        /// Why, and what to do.
+        why: String,
+    },
+    /// What the server said.
+    Reply(Reply),
+}
+
+/// An error with its causes in one line.
+fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

@@ -1,0 +1,124 @@
+//! One GET on a connection of its own. Redirects are an answer like any other, and a certificate that does not verify is an
+//! answer too: clients would turn away as we do.
+
+use std::{error::Error, io, sync::Arc, time::Duration};
+
+use reqwest::{Client, redirect::Policy};
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use tokio::time;
+
+use super::Ill;
+use crate::spec::HttpProbe;
+
+/// How much of a body is read: a health page is small, and a server that sends without end must not fill our memory.
+const BODY: usize = 64 * 1024;
+
+/// HTTP probes cannot work on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpSetup {
+    /// No TLS version is left.
+    #[error("TLS for HTTP probes could not be set up")]
+    Tls {
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The client could not be built.
+    #[error("the client for HTTP probes could not be set up")]
+    Client {
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+/// The client of all HTTP probes.
+#[derive(Debug, Clone)]
+pub(super) struct Http(Client);
+
+impl Http {
+    /// TLS is set up here in full, so that no provider has to be installed for the process. An unreadable trust store leaves no
+    /// authority to trust: HTTPS probes say so then.
+    pub(super) fn new() -> Result<Self, HttpSetup> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Self::trusting(roots)
+    }
+
+    fn trusting(roots: RootCertStore) -> Result<Self, HttpSetup> {
+        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|source| HttpSetup::Tls { source })?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("lifeboat-probe/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map(Self)
+            .map_err(|source| HttpSetup::Client { source })
+    }
+
+    pub(super) async fn probe(&self, spec: &HttpProbe, timeout: Duration) -> Result<(), Ill> {
+        time::timeout(timeout, self.get(spec)).await.unwrap_or_else(|_| Err(Ill::time_out(&spec.url, timeout)))
+    }
+
+    async fn get(&self, spec: &HttpProbe) -> Result<(), Ill> {
+        let mut response = self.0.get(&spec.url).send().await.map_err(|error| ill(&spec.url, &error))?;
+        let status = response.status();
+        match spec.expect_status {
+            Some(expected) if status.as_u16() != expected => {
+                return Err(Ill::Unhealthy(format!("{}: expected status {expected}, found {status}", spec.url)));
+            }
+            None if !status.is_success() => {
+                return Err(Ill::Unhealthy(format!("{}: expected status 2xx, found {status}", spec.url)));
+            }
+            Some(_) | None => {}
+        }
+        let Some(expected) = &spec.expect_body else { return Ok(()) };
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| ill(&spec.url, &error))? {
+            body.extend_from_slice(chunk.get(..chunk.len().min(BODY - body.len())).unwrap_or_default());
+            if body.windows(expected.len().max(1)).any(|part| part == expected.as_bytes()) || expected.is_empty() {
+                return Ok(());
+            }
+            if body.len() >= BODY {
+                break;
+            }
+        }
+        if expected.is_empty() {
+            return Ok(());
+        }
+        Err(Ill::Unhealthy(format!(
+            "{}: expected `{expected}` in the first {} bytes of the body, found nothing like it",
+            spec.url,
+            body.len()
+        )))
+    }
+}
+
+/// Finds the error of the connection under the client's own.
+fn ill(url: &str, error: &reqwest::Error) -> Ill {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut last = error.to_string();
+    while let Some(next) = cause {
+        if let Some(tls) = next.downcast_ref::<rustls::Error>() {
+            return Ill::Unhealthy(format!("{url}: TLS failed: {tls}"));
+        }
+        if let Some(broken) = next.downcast_ref::<io::Error>() {
+            match broken.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(tls) => return Ill::Unhealthy(format!("{url}: TLS failed: {tls}")),
+                None => return Ill::of(url, broken),
+            }
+        }
+        last = next.to_string();
+        cause = next.source();
+    }
+    if error.is_builder() || error.is_request() && !error.is_connect() && error.url().is_none() {
+        return Ill::Silent(format!("{url} could not be asked: {last}"));
+    }
+    if error.is_connect() { Ill::Silent(format!("{url} could not be asked: {last}")) } else { Ill::Unhealthy(format!("{url}: {last}")) }
+}
