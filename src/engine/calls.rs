@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What the observers know, by target: the newest marker that the source acknowledged.
-pub(super) fn known(run: &Run, reports: &[ObserverReport]) -> BTreeMap<TargetName, Known> {
+pub fn known(run: &Run, reports: &[ObserverReport]) -> BTreeMap<TargetName, Known> {
     let source = &run.plan().source;
     let mut known: BTreeMap<TargetName, Known> = BTreeMap::new();
     for target in &run.plan().group.targets {
@@ -27,7 +27,7 @@ pub(super) fn known(run: &Run, reports: &[ObserverReport]) -> BTreeMap<TargetNam
 }
 
 /// The call of a step, with its parameters filled in.
-pub(super) fn call(
+pub fn call(
     run: &Run,
     index: StepIndex,
     step: &PlanStep,

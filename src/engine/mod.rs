@@ -20,6 +20,7 @@ mod hold;
 mod ledger;
 mod recover;
 
+pub use calls::{call, known};
 pub use drive::{Engine, Hands, Options, Stop};
 pub use error::EngineError;
 pub use hold::{Hold, TIME_TO_LIVE, Waiting, take};

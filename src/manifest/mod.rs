@@ -1,1 +1,35 @@
-//! To be written.
+//! Documents: YAML text in, a checked model out, and every defect reported at once with its place.
+//!
+//! - [`load`] reads files and folders into [`Documents`]; [`check`] judges what they mean; both answer with
+//!   [`Finding`]s, which [`render`] draws and serde writes as JSON. Neither ever stops at the first defect.
+//! - [`compile`] makes the plan of one run, from documents without errors; [`scaffold`] makes the built-in runbooks.
+//! - [`schema`] holds the same documents' schemas for editors and for clusters.
+//!
+//! Promises: a document with an error makes no plan. Hostile text is refused in bounded time and memory (`yaml`). A
+//! secret written into a document is reported and never repeated in a message. Nothing here connects to anything.
+//! A crash in the middle means nothing: nothing is kept.
+
+mod check;
+mod code;
+mod compile;
+mod conceal;
+mod document;
+mod finding;
+mod load;
+mod locate;
+mod read;
+pub mod scaffold;
+mod schema;
+mod suggest;
+mod yaml;
+
+pub use check::check;
+pub use code::{Code, Severity};
+pub use compile::{Route, compile, group, region};
+pub use document::{Document, Documents, Kind, Origin};
+pub use finding::{Finding, Look, Place, Source, has_errors, render, tidy};
+pub use load::{Loaded, load, load_texts};
+pub use locate::{Aim, Content, Entry, Node, Part, Path, Span};
+pub use schema::{crds, schema};
+pub use suggest::closest;
+pub use yaml::{MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, Refused, Why, documents as parse};

@@ -1,0 +1,333 @@
+//! Files and folders in, documents and findings out. Nothing stops the loading: a file that cannot be read, a text
+//! that is no YAML and a document that makes no sense are findings, and everything else is still loaded.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+
+use super::{
+    code::Code,
+    conceal,
+    document::{Document, Documents, Kind, Origin},
+    finding::{Finding, Place, Source, tidy},
+    locate::{Aim, Content, Node, Path, Span},
+    read::{self, Problem},
+    suggest, yaml,
+};
+use crate::spec::{API_VERSION, ProtectionGroupSpec, RegionSpec, RunbookSpec};
+
+/// What was loaded, and what was wrong with its form.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The documents.
+    pub documents: Documents,
+    /// Defects of form, in order of file and place.
+    pub findings: Vec<Finding>,
+}
+
+/// Where a file begins.
+const START: Span = Span { offset: 0, len: 0, line: 1, column: 1 };
+/// Folders inside folders. Deeper ones are almost certainly a circle of mounts.
+const MAX_FOLDERS: usize = 32;
+
+/// Fields of Kubernetes' `ObjectMeta`: a document may come from `kubectl get -o yaml`.
+const METADATA: &[&str] = &[
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "generateName",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "finalizers",
+    "ownerReferences",
+    "managedFields",
+    "selfLink",
+];
+const KINDS: &[&str] = &[RegionSpec::KIND, ProtectionGroupSpec::KIND, RunbookSpec::KIND];
+
+/// Loads files, and every `*.yaml` and `*.yml` of folders, in order of their names. Names that begin with a dot are
+/// left out (a mounted `ConfigMap` keeps its old versions there).
+pub fn load<P: AsRef<FilePath>>(paths: &[P]) -> Loaded {
+    let mut loaded = Loaded::default();
+    for path in paths {
+        let path = path.as_ref();
+        if path.is_dir() {
+            let mut files = Vec::new();
+            loaded.folder(path, 0, &mut files);
+            files.sort();
+            for file in files {
+                loaded.file(&file);
+            }
+        } else {
+            loaded.file(path);
+        }
+    }
+    loaded.finish()
+}
+
+/// Loads texts, each with a name for its places.
+pub fn load_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Loaded {
+    let mut loaded = Loaded::default();
+    for (name, text) in texts {
+        loaded.text(name, text.to_owned());
+    }
+    loaded.finish()
+}
+
+impl Loaded {
+    fn folder(&mut self, folder: &FilePath, depth: usize, files: &mut Vec<PathBuf>) {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) if depth <= MAX_FOLDERS => entries,
+            Ok(_) => return self.unreadable(folder, "the folders nest too deep"),
+            Err(error) => return self.unreadable(folder, &error.to_string()),
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let path = entry.path();
+            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            let is_yaml = path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+            if hidden {
+                continue;
+            }
+            // A link to a folder may lead back up, so only real folders are entered; a link to a file is a file.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.folder(&path, depth + 1, files);
+            } else if is_yaml {
+                files.push(path);
+            }
+        }
+    }
+
+    fn file(&mut self, path: &FilePath) {
+        match read_file(path) {
+            Ok(text) => self.text(&path.display().to_string(), text),
+            Err(error) => self.unreadable(path, &error.to_string()),
+        }
+    }
+
+    fn unreadable(&mut self, path: &FilePath, why: &str) {
+        let source = Arc::new(Source { name: path.display().to_string(), text: String::new() });
+        let message = format!("could not read {}: {why}", path.display());
+        let help = "check its name, its permissions and that it is UTF-8 text of at most 4 MiB";
+        self.report(&source, START, Code::Unreadable, message, help);
+    }
+
+    fn report(&mut self, source: &Arc<Source>, span: Span, code: Code, message: String, help: &str) {
+        let place = Some(Place { source: Arc::clone(source), span });
+        let (document, path, help) = (String::new(), String::new(), help.to_owned());
+        self.findings.push(Finding { code, document, path, message, help, place });
+    }
+
+    fn text(&mut self, name: &str, text: String) {
+        let documents = yaml::documents(&text);
+        let mut secrets = Vec::new();
+        let mut spans = Vec::new();
+        for document in &documents {
+            let mut problems = Vec::new();
+            match document {
+                Ok(node) => conceal::find(node, &Path::root(), &mut problems, &mut spans),
+                Err(_) => spans.extend(conceal::suspects(&text)),
+            }
+            secrets.push(problems);
+        }
+        // From here on no part of a secret is in the text that findings are drawn from.
+        let source = Arc::new(Source { name: name.to_owned(), text: conceal::take_out(text, &spans) });
+        if documents.is_empty() {
+            let message = "the file holds no document".to_owned();
+            self.report(&source, START, Code::EmptyFile, message, "write a document, or delete the file");
+        }
+        for (document, secrets) in documents.into_iter().zip(secrets) {
+            match document {
+                Ok(node) => self.document(&source, node, secrets),
+                Err(refused) => {
+                    let (code, help) = match refused.why {
+                        yaml::Why::Syntax => (Code::NotYaml, "look at this line and the one above it"),
+                        yaml::Why::Limits => (Code::TooLarge, "split the file, and write out what aliases stand for"),
+                        yaml::Why::MergeKey => (Code::MergeKey, "write the keys out"),
+                    };
+                    self.report(&source, refused.span, code, refused.detail, help);
+                }
+            }
+        }
+    }
+
+    fn document(&mut self, source: &Arc<Source>, node: Node, mut problems: Vec<Problem>) {
+        let origin = Origin { source: Arc::clone(source), node: Arc::new(node) };
+        let name = origin.node.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::text);
+        let kind = origin.node.get("kind").and_then(Node::text);
+        let title = format!("{}/{}", kind.unwrap_or("?"), name.unwrap_or("?"));
+        if envelope(&origin.node, &mut problems) {
+            read::duplicate_keys(&origin.node, &Path::root(), &mut problems);
+            let documents = &mut self.documents;
+            match kind {
+                Some(RegionSpec::KIND) => keep(&origin, &mut documents.regions, &mut documents.broken, &mut problems),
+                Some(ProtectionGroupSpec::KIND) => {
+                    keep(&origin, &mut documents.groups, &mut documents.broken, &mut problems);
+                }
+                Some(RunbookSpec::KIND) => {
+                    keep(&origin, &mut documents.runbooks, &mut documents.broken, &mut problems);
+                }
+                Some(_) | None => {}
+            }
+        }
+        self.findings.extend(problems.into_iter().map(|problem| problem.tied(&origin, &title)));
+    }
+
+    fn finish(mut self) -> Self {
+        twice(&self.documents.regions, &mut self.findings);
+        twice(&self.documents.groups, &mut self.findings);
+        twice(&self.documents.runbooks, &mut self.findings);
+        tidy(&mut self.findings);
+        self
+    }
+}
+
+impl Problem {
+    fn tied(self, origin: &Origin, title: &str) -> Finding {
+        let place = Some(origin.place(&self.path, self.aim));
+        let (code, message, help) = (self.code, self.message, self.help);
+        Finding { code, document: title.to_owned(), path: self.path.to_string(), message, help, place }
+    }
+}
+
+fn read_file(path: &FilePath) -> io::Result<String> {
+    let about = fs::metadata(path)?;
+    if !about.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+    }
+    if about.len() > yaml::MAX_BYTES as u64 {
+        let why = format!("it has {} bytes; {} are allowed", about.len(), yaml::MAX_BYTES);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    fs::read_to_string(path)
+}
+
+/// Checks what every document has. `false`: nothing more can be said of it.
+fn envelope(node: &Node, problems: &mut Vec<Problem>) -> bool {
+    let root = Path::root();
+    let mut problem = |code, path: Path, message: String, help: String| {
+        problems.push(Problem { code, path, aim: Aim::Value, message, help });
+    };
+    let Content::Map(entries) = &node.content else {
+        let message = format!("a document is a map, found {}", node.described());
+        problem(Code::WrongType, root, message, format!("begin with `apiVersion: {API_VERSION}`"));
+        return false;
+    };
+    let text = |key: &str| node.get(key).map(|value| value.text().map_or_else(|| value.described(), str::to_owned));
+    match text("apiVersion") {
+        Some(version) if version == API_VERSION => {}
+        Some(version) => {
+            let message = format!("apiVersion {version} is not known");
+            problem(Code::UnknownApiVersion, root.key("apiVersion"), message, format!("write `apiVersion: {API_VERSION}`"));
+            return false;
+        }
+        None => {
+            let message = "the document lacks `apiVersion`".to_owned();
+            problem(Code::MissingField, root.key("apiVersion"), message, format!("add `apiVersion: {API_VERSION}`"));
+            return false;
+        }
+    }
+    match text("kind") {
+        Some(kind) if KINDS.contains(&kind.as_str()) => {}
+        Some(kind) => {
+            let help = suggest::help(&kind, KINDS.iter().copied(), "");
+            problem(Code::UnknownKind, root.key("kind"), format!("there is no kind {kind}"), help);
+            return false;
+        }
+        None => {
+            let help = format!("add `kind:` with one of {}", suggest::listed(KINDS));
+            problem(Code::MissingField, root.key("kind"), "the document lacks `kind`".to_owned(), help);
+            return false;
+        }
+    }
+    const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
+    for entry in entries.iter().filter(|entry| !TOP.contains(&entry.key.as_str())) {
+        problems.push(read::unknown_field(root.key(&entry.key), &entry.key, TOP));
+    }
+    if let Some(Content::Map(entries)) = node.get("metadata").map(|metadata| &metadata.content) {
+        for entry in entries.iter().filter(|entry| !METADATA.contains(&entry.key.as_str())) {
+            problems.push(read::unknown_field(root.key("metadata").key(&entry.key), &entry.key, &METADATA[..4]));
+        }
+    }
+    true
+}
+
+/// Reads name and `spec`, and keeps the document, or its name alone when it is broken.
+fn keep<T: Kind + for<'n> Deserialize<'n>>(
+    origin: &Origin,
+    all: &mut Vec<Document<T>>,
+    broken: &mut BTreeSet<(&'static str, String)>,
+    problems: &mut Vec<Problem>,
+) {
+    let root = Path::root();
+    let name_path = root.key("metadata").key("name");
+    let name_node = origin.node.get("metadata").and_then(|metadata| metadata.get("name"));
+    let lacks = |what: &str, path: Path| Problem {
+        code: Code::MissingField,
+        path,
+        aim: Aim::Value,
+        message: format!("the document lacks `{what}`"),
+        help: format!("add `{what}:`"),
+    };
+    let name = match name_node {
+        None => Err(lacks("metadata.name", name_path)),
+        Some(node) => match node.text() {
+            None => Err(Problem {
+                code: Code::WrongType,
+                path: name_path,
+                aim: Aim::Value,
+                message: format!("expected a text, found {}", node.described()),
+                help: "put it in quotes if it is a name".to_owned(),
+            }),
+            Some(text) => T::name(text).map_err(|bad| Problem {
+                code: Code::BadName,
+                path: name_path,
+                aim: Aim::Value,
+                message: bad.to_string(),
+                help: "choose a name that follows the rule".to_owned(),
+            }),
+        },
+    };
+    let spec = match origin.node.get("spec") {
+        None => {
+            problems.push(lacks("spec", root.key("spec")));
+            None
+        }
+        Some(node) => read::read::<T>(node, &Path::spec(), problems),
+    };
+    match (name, spec) {
+        (Ok(name), Some(spec)) => all.push(Document { name, spec, origin: Some(origin.clone()) }),
+        (Ok(name), None) => {
+            broken.insert((T::KIND, name.to_string()));
+        }
+        (Err(problem), _) => problems.push(problem),
+    }
+}
+
+/// Reports every document whose name another one of its kind had before.
+fn twice<T: Kind>(all: &[Document<T>], findings: &mut Vec<Finding>) {
+    let mut seen: BTreeMap<&T::Name, &Document<T>> = BTreeMap::new();
+    let path = Path::root().key("metadata").key("name");
+    for document in all {
+        match seen.get(&document.name) {
+            None => {
+                seen.insert(&document.name, document);
+            }
+            Some(first) => {
+                let file = first.origin.as_ref().map_or("the cluster", |origin| origin.source.name.as_str());
+                let line = first.origin.as_ref().map_or(1, |origin| origin.place(&path, Aim::Value).span.line);
+                let message = format!("there is a {} named `{}` already, at {file}:{line}", T::KIND, document.name);
+                findings.push(document.finding(Code::DuplicateDocument, &path, message, "rename one of them"));
+            }
+        }
+    }
+}

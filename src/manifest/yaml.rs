@@ -1,0 +1,285 @@
+//! The one module that names the YAML reader: a text in, documents with positions out.
+//!
+//! Promises: duplicate keys are kept for the caller to report (never merged in silence), merge keys (`<<`) are
+//! refused, `no` and `yes` are texts, and a text that unfolds to more than [`MAX_NODES`] nodes, nests deeper than
+//! [`MAX_DEPTH`] or is larger than [`MAX_BYTES`] is refused after reading no more than that. A broken document does
+//! not hide the others of its file: `---` at the start of a line ends a document even inside a quoted text (YAML 1.2
+//! section 9.1.2), so documents are split before they are read.
+
+use std::{fmt, ops::Range};
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_saphyr::{
+    Location, Spanned, budget, options,
+    options::{DuplicateKeyPolicy, MergeKeyPolicy},
+};
+
+use super::locate::{Content, Entry, Node, Span};
+
+/// Bytes of a file. The largest runbook that was tried, 2,000 steps, has 192 KiB.
+pub const MAX_BYTES: usize = 4 << 20;
+/// Nodes of a document, aliases unfolded. A step has about 20, so this is 10,000 steps.
+pub const MAX_NODES: usize = 200_000;
+/// Nesting. The deepest thing that the kinds declare is 9 deep; `with` may hold free data.
+pub const MAX_DEPTH: usize = 64;
+/// Documents of a file.
+pub const MAX_DOCUMENTS: usize = 1_000;
+/// Events that aliases may unfold to, in a document. Enough for repeated lists, far too few for a bomb.
+const MAX_REPLAYED: usize = 20_000;
+
+/// A text that could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// What for.
+    pub why: Why,
+    /// Where.
+    pub span: Span,
+    /// The reader's words.
+    pub detail: String,
+}
+
+/// Why a text was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It is no YAML.
+    Syntax,
+    /// It is larger, deeper or unfolds to more than any document of ours.
+    Limits,
+    /// It uses `<<`.
+    MergeKey,
+}
+
+/// Reads every document of a text. Documents that hold nothing but comments are left out.
+pub fn documents(text: &str) -> Vec<Result<Node, Refused>> {
+    if text.len() > MAX_BYTES {
+        let detail = format!("the file has {} bytes; {MAX_BYTES} are allowed", text.len());
+        return vec![Err(Refused { why: Why::Limits, span: start(), detail })];
+    }
+    let mut all = Vec::new();
+    for piece in pieces(text) {
+        if all.len() >= MAX_DOCUMENTS {
+            let detail = format!("the file has more than {MAX_DOCUMENTS} documents");
+            all.push(Err(Refused { why: Why::Limits, span: piece.moved(start()), detail }));
+            break;
+        }
+        if piece.is_bare() {
+            continue;
+        }
+        match serde_saphyr::from_multiple_with_options::<Written>(piece.text, strict()) {
+            Ok(nodes) => all.extend(nodes.into_iter().map(|node| {
+                let mut node = node.0;
+                piece.shift(&mut node);
+                Ok(node)
+            })),
+            Err(error) => all.push(Err(refused(&piece, &error))),
+        }
+    }
+    all
+}
+
+/// Writes a value as YAML.
+///
+/// # Errors
+/// When the value cannot be YAML; the crate's own document types always can.
+pub fn emit<T: Serialize>(value: &T) -> Result<String, String> {
+    serde_saphyr::to_string(value).map_err(|error| error.to_string())
+}
+
+fn strict() -> serde_saphyr::Options {
+    let mut options = options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        merge_keys: MergeKeyPolicy::Error,
+        strict_booleans: true,
+        with_snippet: false,
+        budget: budget! {
+            max_depth: MAX_DEPTH, max_nodes: MAX_NODES, max_aliases: 100, max_anchors: 100,
+            max_documents: MAX_DOCUMENTS, max_total_scalar_bytes: MAX_BYTES,
+        },
+    };
+    options.alias_limits.max_total_replayed_events = MAX_REPLAYED;
+    options
+}
+
+fn start() -> Span {
+    Span { offset: 0, len: 0, line: 1, column: 1 }
+}
+
+/// A part of a file that holds one document (or several, after `...`).
+struct Piece<'a> {
+    text: &'a str,
+    /// Bytes before it.
+    offset: usize,
+    /// Lines before it.
+    lines: u32,
+}
+
+impl Piece<'_> {
+    /// Nothing but comments, blanks and directives.
+    fn is_bare(&self) -> bool {
+        self.text.trim_start_matches('\u{feff}').lines().all(|line| {
+            let line = line.trim();
+            line.is_empty() || line.starts_with('#') || line.starts_with('%') || line == "---" || line == "..."
+        })
+    }
+    fn moved(&self, mut span: Span) -> Span {
+        span.offset += self.offset;
+        span.line += self.lines;
+        span
+    }
+    fn shift(&self, node: &mut Node) {
+        node.span = self.moved(node.span);
+        match &mut node.content {
+            Content::List(items) => items.iter_mut().for_each(|item| self.shift(item)),
+            Content::Map(entries) => entries.iter_mut().for_each(|entry| {
+                entry.key_span = self.moved(entry.key_span);
+                self.shift(&mut entry.value);
+            }),
+            Content::Null
+            | Content::Bool(_)
+            | Content::Signed(_)
+            | Content::Unsigned(_)
+            | Content::Float(_)
+            | Content::Text(_) => {}
+        }
+    }
+}
+
+/// Splits a text at every line that starts a document.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut from = 0;
+    let mut from_line = 0;
+    let mut at = 0;
+    for (number, line) in (0_u32..).zip(text.split_inclusive('\n')) {
+        let starts = line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        if starts && at > from {
+            pieces.extend(piece(text, from..at, from_line));
+            from = at;
+            from_line = number;
+        }
+        at += line.len();
+    }
+    pieces.extend(piece(text, from..text.len(), from_line));
+    pieces
+}
+
+fn piece(text: &str, range: Range<usize>, lines: u32) -> Option<Piece<'_>> {
+    let offset = range.start;
+    text.get(range).map(|text| Piece { text, offset, lines })
+}
+
+fn refused(piece: &Piece<'_>, error: &serde_saphyr::Error) -> Refused {
+    use serde_saphyr::Error as E;
+    let error = error.without_snippet();
+    let inner = match error {
+        E::AliasError { error, .. } => error,
+        other => other,
+    };
+    let why = match inner {
+        E::Budget { .. }
+        | E::AliasReplayLimitExceeded { .. }
+        | E::AliasExpansionLimitExceeded { .. }
+        | E::AliasReplayStackDepthExceeded { .. }
+        | E::AliasReplayCounterOverflow { .. } => Why::Limits,
+        E::MergeKeyNotAllowed { .. } => Why::MergeKey,
+        _ => Why::Syntax,
+    };
+    let mut span = error.location().map_or_else(start, |place| span_of(&place));
+    span.offset = span.offset.min(piece.text.len());
+    span.len = span.len.min(piece.text.len() - span.offset);
+    let text = error.render();
+    let detail = text.lines().next().unwrap_or_default().to_owned();
+    Refused { why, span: piece.moved(span), detail: plain(&detail) }
+}
+
+/// The reader ends its words with a place of its own, which is wrong for every document but the first.
+fn plain(detail: &str) -> String {
+    match detail.rsplit_once(" at line ") {
+        Some((words, place)) if place.contains("column") => words.to_owned(),
+        _ => detail.to_owned(),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "files are at most 4 MiB")]
+fn span_of(place: &Location) -> Span {
+    let span = place.span();
+    Span {
+        offset: span.byte_offset().unwrap_or_else(|| span.offset()) as usize,
+        len: span.byte_len().unwrap_or(0) as usize,
+        line: place.line() as u32,
+        column: place.column() as u32,
+    }
+}
+
+/// A node as the reader hands it out.
+struct Written(Node);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Bare>::deserialize(deserializer)?;
+        // `referenced` is the place of an alias; a person looks for what is wrong where it is used.
+        Ok(Self(Node { span: span_of(&spanned.referenced), content: spanned.value.0 }))
+    }
+}
+
+/// The content of a node.
+struct Bare(Content);
+
+impl<'de> Deserialize<'de> for Bare {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BareVisitor)
+    }
+}
+
+struct BareVisitor;
+
+impl<'de> de::Visitor<'de> for BareVisitor {
+    type Value = Bare;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+    fn visit_unit<E>(self) -> Result<Bare, E> {
+        Ok(Bare(Content::Null))
+    }
+    fn visit_none<E>(self) -> Result<Bare, E> {
+        Ok(Bare(Content::Null))
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Bare, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Bare, E> {
+        Ok(Bare(Content::Bool(value)))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Bare, E> {
+        Ok(Bare(u64::try_from(value).map_or(Content::Signed(value), Content::Unsigned)))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Bare, E> {
+        Ok(Bare(Content::Unsigned(value)))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Bare, E> {
+        Ok(Bare(Content::Float(value)))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Bare, E> {
+        Ok(Bare(Content::Text(value.to_owned())))
+    }
+    fn visit_string<E>(self, value: String) -> Result<Bare, E> {
+        Ok(Bare(Content::Text(value)))
+    }
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Bare, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element::<Written>()? {
+            items.push(item.0);
+        }
+        Ok(Bare(Content::List(items)))
+    }
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Bare, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key::<Spanned<String>>()? {
+            let key_span = span_of(&key.referenced);
+            let value = map.next_value::<Written>()?.0;
+            entries.push(Entry { key: key.value, key_span, value });
+        }
+        Ok(Bare(Content::Map(entries)))
+    }
+}
