@@ -3,7 +3,12 @@
 //! The durable part prints a table of its own: each round measures 2,000 raw SQLite commits of the same size and then
 //! each shape, so that a ratio compares the same minute of the same disk.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures time and prints it")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a bench measures time and prints it"
+)]
 
 mod stage;
 

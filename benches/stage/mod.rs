@@ -1,6 +1,12 @@
 //! Plans of no-op steps and a driver that does nothing, for the benches.
 
-#![allow(dead_code, reason = "each bench uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::wildcard_imports,
+    reason = "a bench; each uses its part"
+)]
 
 use std::{sync::Arc, time::Duration};
 

@@ -29,7 +29,10 @@ mod tests;
 
 pub use context::{context, parameters};
 pub use doubt::{Look, takeover};
-pub use expression::*;
+pub use expression::{
+    ExprError, TOP_NAMES, UsedName, compile_check, compile_check_text, constant, holds, is_template, render,
+    render_params,
+};
 pub use gate::{Gate, gate};
 pub use next::{Next, Rest, World, next};
 pub use obey::obey;

@@ -8,71 +8,89 @@ pub fn obey(run: &Run, command: &Command) -> Option<String> {
         return Some("the run is over".into());
     }
     match &command.body {
-        CommandBody::Pause => match &run.state {
-            RunState::Paused { reason: PauseReason::Ordered { by, .. } } => Some(format!("{by} paused it already")),
-            RunState::Running
-            | RunState::Paused { .. }
-            | RunState::Cancelling
-            | RunState::Unwinding { .. }
-            | RunState::Closed { .. } => None,
-        },
-        CommandBody::Resume => match &run.state {
-            RunState::Paused { .. } => None,
-            RunState::Running => Some("it is running".into()),
-            RunState::Cancelling | RunState::Unwinding { .. } => Some("it is being ended".into()),
-            RunState::Closed { .. } => Some("the run is over".into()),
-        },
-        CommandBody::Retry { step } => judge_step(run, step, |state| match state {
-            StepState::Failed { .. }
-            | StepState::Blocked { .. }
-            | StepState::Resting { .. }
-            | StepState::Unsure { .. }
-            | StepState::Stuck { .. } => None,
-            StepState::Waiting
-            | StepState::AwaitingApproval { .. }
-            | StepState::Acting { .. }
-            | StepState::Done { .. }
-            | StepState::Skipped { .. }
-            | StepState::Undoing { .. }
-            | StepState::Undone => Some("only a failed, blocked, resting, unsure or stuck step can be tried again"),
-        }),
-        CommandBody::Skip { step } => judge_step(run, step, |state| match state {
-            StepState::Waiting
-            | StepState::Blocked { .. }
-            | StepState::AwaitingApproval { .. }
-            | StepState::Resting { .. }
-            | StepState::Unsure { .. }
-            | StepState::Failed { .. } => None,
-            StepState::Acting { .. } | StepState::Undoing { .. } => Some("its act is under way; pause the run first"),
-            StepState::Done { .. } | StepState::Skipped { .. } | StepState::Undone | StepState::Stuck { .. } => {
-                Some("it has ended")
-            }
-        }),
-        CommandBody::Cancel { .. } | CommandBody::Deny { step: None } if run.past_no_return() => Some(
-            "a promotion was done or may have been: from here the run goes forward. Resume it, skip what cannot be done, or pause it"
-                .into(),
-        ),
-        CommandBody::Cancel { .. } | CommandBody::Deny { step: None } => None,
+        CommandBody::Pause => may_pause(&run.state),
+        CommandBody::Resume => may_resume(&run.state),
+        CommandBody::Retry { step } => judge_step(run, step, may_retry),
+        CommandBody::Skip { step } => judge_step(run, step, may_skip),
+        CommandBody::Cancel { .. } | CommandBody::Deny { step: None } => run.past_no_return().then(|| NO_RETURN.into()),
         CommandBody::Accept { risk } if command.reason.trim().is_empty() => {
             Some(format!("accepting {risk} needs a reason; it is kept as evidence"))
         }
         CommandBody::Accept { .. } => None,
         CommandBody::Approve { step: None } => may_approve(run, &command.by, &run.approvals),
         CommandBody::Approve { step: Some(step) } => judge_approval(run, step, &command.by),
-        CommandBody::Deny { step: Some(step) } => judge_step(run, step, |state| match state {
-            StepState::AwaitingApproval { .. } => None,
-            StepState::Waiting
-            | StepState::Blocked { .. }
-            | StepState::Acting { .. }
-            | StepState::Unsure { .. }
-            | StepState::Resting { .. }
-            | StepState::Done { .. }
-            | StepState::Skipped { .. }
-            | StepState::Failed { .. }
-            | StepState::Undoing { .. }
-            | StepState::Undone
-            | StepState::Stuck { .. } => Some("it does not wait for an approval"),
-        }),
+        CommandBody::Deny { step: Some(step) } => judge_step(run, step, may_deny),
+    }
+}
+
+const NO_RETURN: &str = "a promotion was done or may have been: from here the run goes forward. Resume it, skip what cannot be done, or pause it";
+
+fn may_pause(state: &RunState) -> Option<String> {
+    match state {
+        RunState::Paused { reason: PauseReason::Ordered { by, .. } } => Some(format!("{by} paused it already")),
+        RunState::Running
+        | RunState::Paused { .. }
+        | RunState::Cancelling
+        | RunState::Unwinding { .. }
+        | RunState::Closed { .. } => None,
+    }
+}
+
+fn may_resume(state: &RunState) -> Option<String> {
+    match state {
+        RunState::Paused { .. } => None,
+        RunState::Running => Some("it is running".into()),
+        RunState::Cancelling | RunState::Unwinding { .. } => Some("it is being ended".into()),
+        RunState::Closed { .. } => Some("the run is over".into()),
+    }
+}
+
+fn may_retry(state: &StepState) -> Option<&'static str> {
+    match state {
+        StepState::Failed { .. }
+        | StepState::Blocked { .. }
+        | StepState::Resting { .. }
+        | StepState::Unsure { .. }
+        | StepState::Stuck { .. } => None,
+        StepState::Waiting
+        | StepState::AwaitingApproval { .. }
+        | StepState::Acting { .. }
+        | StepState::Done { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone => Some("only a failed, blocked, resting, unsure or stuck step can be tried again"),
+    }
+}
+
+fn may_skip(state: &StepState) -> Option<&'static str> {
+    match state {
+        StepState::Waiting
+        | StepState::Blocked { .. }
+        | StepState::AwaitingApproval { .. }
+        | StepState::Resting { .. }
+        | StepState::Unsure { .. }
+        | StepState::Failed { .. } => None,
+        StepState::Acting { .. } | StepState::Undoing { .. } => Some("its act is under way; pause the run first"),
+        StepState::Done { .. } | StepState::Skipped { .. } | StepState::Undone | StepState::Stuck { .. } => {
+            Some("it has ended")
+        }
+    }
+}
+
+fn may_deny(state: &StepState) -> Option<&'static str> {
+    match state {
+        StepState::AwaitingApproval { .. } => None,
+        StepState::Waiting
+        | StepState::Blocked { .. }
+        | StepState::Acting { .. }
+        | StepState::Unsure { .. }
+        | StepState::Resting { .. }
+        | StepState::Done { .. }
+        | StepState::Skipped { .. }
+        | StepState::Failed { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::Stuck { .. } => Some("it does not wait for an approval"),
     }
 }
 

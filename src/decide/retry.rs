@@ -8,7 +8,7 @@ use std::{
 use crate::model::Retry;
 
 /// A rest never lasts longer than this: a person who watches should see something happen every minute.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The rest after try number `attempt` (from 1): the declared back-off doubled for each try after the first, capped at
 /// 60 s, of which the upper half is jitter so that many steps do not come back in step. The same seed gives the

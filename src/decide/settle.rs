@@ -49,8 +49,9 @@ pub(super) fn failed(
     retry: bool,
     now: Timestamp,
 ) -> EventBody {
-    let again = retry && attempt < step.retry.attempts;
-    let rest = delay(step.retry, attempt, (&run.id, &step.name));
+    let spent = attempt.saturating_sub(run.forgiven.get(index.at()).copied().unwrap_or(0));
+    let again = retry && spent < step.retry.attempts;
+    let rest = delay(step.retry, spent, (&run.id, &step.name));
     let retry_at = again.then(|| now.saturating_add(rest).unwrap_or(now));
     let passed_over = !again && (step.best_effort || step.on_failure == OnFailure::Continue);
     EventBody::Failed { step: index, attempt, why, retry_at, passed_over }

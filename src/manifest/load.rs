@@ -227,7 +227,12 @@ fn envelope(node: &Node, problems: &mut Vec<Problem>) -> bool {
         Some(version) if version == API_VERSION => {}
         Some(version) => {
             let message = format!("apiVersion {version} is not known");
-            problem(Code::UnknownApiVersion, root.key("apiVersion"), message, format!("write `apiVersion: {API_VERSION}`"));
+            problem(
+                Code::UnknownApiVersion,
+                root.key("apiVersion"),
+                message,
+                format!("write `apiVersion: {API_VERSION}`"),
+            );
             return false;
         }
         None => {

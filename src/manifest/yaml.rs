@@ -81,7 +81,7 @@ pub fn documents(text: &str) -> Vec<Result<Node, Refused>> {
 ///
 /// # Errors
 /// When the value cannot be YAML; the crate's own document types always can.
-pub fn emit<T: Serialize>(value: &T) -> Result<String, String> {
+pub(super) fn emit<T: Serialize>(value: &T) -> Result<String, String> {
     serde_saphyr::to_string(value).map_err(|error| error.to_string())
 }
 
@@ -151,7 +151,8 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut from_line = 0;
     let mut at = 0;
     for (number, line) in (0_u32..).zip(text.split_inclusive('\n')) {
-        let starts = line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        let starts =
+            line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
         if starts && at > from {
             pieces.extend(piece(text, from..at, from_line));
             from = at;

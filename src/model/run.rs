@@ -46,6 +46,8 @@ pub struct Run {
     pub steps: Vec<StepState>,
     /// Tries spent so far, by place: survives `Retry`, so that attempts keep counting.
     pub tries: Vec<u32>,
+    /// Tries that a person's order forgave, by place: the allowance of tries counts from there.
+    pub forgiven: Vec<u32>,
     /// A try may have been applied without anybody having seen it, by place: survives `Stuck`, `Retry` and `Skip`, until
     /// the step is seen done, or certainly not applied.
     pub doubted: Vec<bool>,
@@ -75,6 +77,7 @@ impl Run {
             state: RunState::Running,
             steps: vec![StepState::Waiting; opened.plan.steps.len()],
             tries: vec![0; opened.plan.steps.len()],
+            forgiven: vec![0; opened.plan.steps.len()],
             doubted: vec![false; opened.plan.steps.len()],
             resume: RunState::Running,
             accepted: opened.accepted.iter().map(|risk| (*risk, (by.clone(), opened.reason.clone()))).collect(),
@@ -154,7 +157,7 @@ impl Run {
             EventBody::Commanded { inbox, command, refused } => {
                 self.inbox = *inbox;
                 if refused.is_none() {
-                    self.obey(command)
+                    self.obey(command);
                 }
                 Ok(())
             }
@@ -204,6 +207,7 @@ impl Run {
                 self.tries[step.at()] = *attempt;
                 self.doubted[step.at()] = true;
             }
+            EventBody::Undoing { .. } => self.doubted[step.at()] = true,
             // A try that was judged; `Failed` without one says nothing about an earlier one.
             EventBody::Done { .. } | EventBody::Failed { attempt: 1.., .. } | EventBody::Undone { .. } => {
                 self.doubted[step.at()] = false;
@@ -213,7 +217,6 @@ impl Run {
             | EventBody::Blocked { .. }
             | EventBody::ApprovalAsked { .. }
             | EventBody::Lost { .. }
-            | EventBody::Undoing { .. }
             | EventBody::Stuck { .. }
             | EventBody::Opened(_)
             | EventBody::TakenOver { .. }
@@ -236,9 +239,10 @@ impl Run {
                 self.go_on();
                 if self.state == RunState::Running {
                     self.reopen_blocked();
-                    for state in &mut self.steps {
+                    for (place, state) in self.steps.iter_mut().enumerate() {
                         if matches!(state, StepState::Failed { passed_over: false, .. }) {
                             *state = StepState::Waiting;
+                            self.forgiven[place] = self.tries[place];
                         }
                     }
                 }
@@ -293,6 +297,7 @@ impl Run {
             | StepState::Resting { .. }
             | StepState::Unsure { .. } => {
                 self.steps[index.at()] = StepState::Waiting;
+                self.forgiven[index.at()] = self.tries[index.at()];
                 self.go_on();
             }
             StepState::Stuck { .. } => {

@@ -185,6 +185,7 @@ pub enum SkippedBy {
 }
 
 /// Where a step is.
+#[expect(clippy::large_enum_variant, reason = "the large variant is the usual one; there are few of them at a time")]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is")]
 pub enum StepState {

@@ -59,6 +59,15 @@ pub fn client_config(tls: Option<&TlsSpec>) -> Result<Option<ClientConfig>, TlsE
         .map_err(|source| TlsError::Provider { source })
 }
 
+/// The configuration for an HTTP client that will only be given `http:` URLs: it trusts nobody, and a redirect to
+/// `https:` fails.
+pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map(|config| config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+        .map_err(|source| TlsError::Provider { source })
+}
+
 fn from_file(path: &str) -> Result<RootCertStore, TlsError> {
     let bad = |source| TlsError::Authorities { path: path.to_owned(), source };
     let mut roots = RootCertStore::empty();
