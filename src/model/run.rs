@@ -208,8 +208,10 @@ impl Run {
                 self.doubted[step.at()] = true;
             }
             EventBody::Undoing { .. } => self.doubted[step.at()] = true,
-            // A try that was judged; `Failed` without one says nothing about an earlier one.
-            EventBody::Done { .. } | EventBody::Failed { attempt: 1.., .. } | EventBody::Undone { .. } => {
+            EventBody::Done { .. } | EventBody::Undone { .. } => self.doubted[step.at()] = false,
+            // A try that was judged not applied. `Failed` without a try says nothing about an earlier one, and a step
+            // with `verify` fails also when it was applied and did not do what it should.
+            EventBody::Failed { attempt: 1.., .. } if self.plan().step(step).is_some_and(|s| s.verify.is_none()) => {
                 self.doubted[step.at()] = false;
             }
             EventBody::Failed { .. }

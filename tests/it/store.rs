@@ -3,7 +3,7 @@
 mod contract;
 mod disk;
 mod processes;
-mod story;
+pub(crate) mod story;
 
 use lifeboat::store::{Memory, Sqlite};
 

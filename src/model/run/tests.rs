@@ -234,6 +234,17 @@ fn a_promotion_that_was_not_applied_or_was_so_before_can_still_turn_back() {
     assert!(run.past_no_return());
 }
 
+#[test]
+fn a_promotion_that_failed_its_verify_may_have_been_applied() {
+    let mut steps = steps();
+    steps[PROMOTE.at()].verify = Some("steps.promote_db.timeline > 1".into());
+    let mut run = run(opened(plan(steps)));
+    then(&mut run, acting(1));
+    let why = "it was applied, and its `verify` does not hold".into();
+    then(&mut run, EventBody::Failed { step: PROMOTE, attempt: 1, why, retry_at: None, passed_over: false });
+    assert!(run.past_no_return());
+}
+
 fn any_step() -> impl Strategy<Value = StepIndex> {
     (0..4_u32).prop_map(StepIndex)
 }

@@ -11,19 +11,19 @@ use lifeboat::{
 };
 
 /// A moment, in seconds after the story's beginning.
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_790_000_000 + seconds) + SignedDuration::from_nanos(123_456_789)
 }
 
-pub(super) fn group(name: &str) -> GroupName {
+pub(crate) fn group(name: &str) -> GroupName {
     GroupName::new(name).unwrap()
 }
 
-pub(super) fn region(name: &str) -> RegionName {
+pub(crate) fn region(name: &str) -> RegionName {
     RegionName::new(name).unwrap()
 }
 
-pub(super) fn key(name: &str, rehearsal: bool) -> LeaseKey {
+pub(crate) fn key(name: &str, rehearsal: bool) -> LeaseKey {
     LeaseKey { group: group(name), rehearsal }
 }
 
@@ -74,7 +74,7 @@ fn plan(name: &str) -> Plan {
 }
 
 /// The first event of a run of `name`.
-pub(super) fn opened(name: &str, rehearsal: bool) -> EventBody {
+pub(crate) fn opened(name: &str, rehearsal: bool) -> EventBody {
     let plan = plan(name);
     EventBody::Opened(Box::new(Opened {
         kind: RunKind::Failover,
@@ -94,21 +94,21 @@ pub(super) fn opened(name: &str, rehearsal: bool) -> EventBody {
 }
 
 /// An event that says `n`.
-pub(super) fn note(n: u64) -> EventBody {
+pub(crate) fn note(n: u64) -> EventBody {
     let mut output = Output::new();
     output.insert("n".into(), n.into());
     EventBody::Done { step: StepIndex(0), attempt: 0, output, facts: lifeboat::model::Facts::default() }
 }
 
-pub(super) fn closed(outcome: Outcome) -> EventBody {
+pub(crate) fn closed(outcome: Outcome) -> EventBody {
     EventBody::Closed { outcome }
 }
 
-pub(super) fn order(reason: &str) -> Command {
+pub(crate) fn order(reason: &str) -> Command {
     Command { by: Actor::new("Ada").unwrap(), reason: reason.into(), at: at(5), body: CommandBody::Pause }
 }
 
 /// A fresh lease on a group.
-pub(super) async fn lease(store: &dyn Store, name: &str) -> Permit {
+pub(crate) async fn lease(store: &dyn Store, name: &str) -> Permit {
     store.acquire(&key(name, false), "host/1", None).await.unwrap()
 }
