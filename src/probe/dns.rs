@@ -37,16 +37,11 @@ fn kind(expect: &[String]) -> RecordType {
 
 fn judge(spec: &DnsProbe, kind: RecordType, answer: &Answer) -> Result<(), Ill> {
     let unhealthy = |expected: &str| {
-        Err(Ill::Unhealthy(format!(
-            "{} for {} {kind}: expected {expected}, found {answer}",
-            spec.server, spec.name
-        )))
+        Err(Ill::Unhealthy(format!("{} for {} {kind}: expected {expected}, found {answer}", spec.server, spec.name)))
     };
     match answer {
         Answer::Silent { why } => Err(Ill::Silent(format!("{}: {why}", spec.server))),
-        Answer::Closed => {
-            Err(Ill::Unhealthy(format!("nothing listens on {}: the port is closed", spec.server)))
-        }
+        Answer::Closed => Err(Ill::Unhealthy(format!("nothing listens on {}: the port is closed", spec.server))),
         Answer::Code { .. } | Answer::NotAuthoritative | Answer::NoSuchName => unhealthy("an authoritative answer"),
         Answer::Records(_) | Answer::Alias { .. } | Answer::NoData if spec.expect.is_empty() => Ok(()),
         Answer::Alias { .. } | Answer::NoData => unhealthy(&spec.expect.join(", ")),

@@ -45,7 +45,8 @@ impl Http {
         Self::trusting(roots)
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, HttpSetup> {
+    /// The same with other authorities than the machine's.
+    pub(super) fn trusting(roots: RootCertStore) -> Result<Self, HttpSetup> {
         let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|source| HttpSetup::Tls { source })?
@@ -78,19 +79,18 @@ impl Http {
             }
             Some(_) | None => {}
         }
-        let Some(expected) = &spec.expect_body else { return Ok(()) };
+        let Some(expected) = spec.expect_body.as_deref().filter(|text| !text.is_empty()) else { return Ok(()) };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| ill(&spec.url, &error))? {
+            let seen = body.len().saturating_sub(expected.len());
             body.extend_from_slice(chunk.get(..chunk.len().min(BODY - body.len())).unwrap_or_default());
-            if body.windows(expected.len().max(1)).any(|part| part == expected.as_bytes()) || expected.is_empty() {
+            let fresh = body.get(seen..).unwrap_or_default();
+            if fresh.windows(expected.len()).any(|part| part == expected.as_bytes()) {
                 return Ok(());
             }
             if body.len() >= BODY {
                 break;
             }
-        }
-        if expected.is_empty() {
-            return Ok(());
         }
         Err(Ill::Unhealthy(format!(
             "{}: expected `{expected}` in the first {} bytes of the body, found nothing like it",
@@ -117,8 +117,6 @@ fn ill(url: &str, error: &reqwest::Error) -> Ill {
         last = next.to_string();
         cause = next.source();
     }
-    if error.is_builder() || error.is_request() && !error.is_connect() && error.url().is_none() {
-        return Ill::Silent(format!("{url} could not be asked: {last}"));
-    }
-    if error.is_connect() { Ill::Silent(format!("{url} could not be asked: {last}")) } else { Ill::Unhealthy(format!("{url}: {last}")) }
+    let text = format!("{url}: {last}");
+    if error.is_connect() || error.is_builder() { Ill::Silent(text) } else { Ill::Unhealthy(text) }
 }

@@ -94,7 +94,11 @@ pub(super) fn check(with: &With) -> Result<(), String> {
             return Err(format!("`{key}` takes {wanted}, found {value}"));
         }
     }
-    if with.contains_key("probe") { Ok(()) } else { Err("`probe` is missing: the name of a probe of the destination".into()) }
+    if with.contains_key("probe") {
+        Ok(())
+    } else {
+        Err("`probe` is missing: the name of a probe of the destination".into())
+    }
 }
 
 #[cfg(test)]

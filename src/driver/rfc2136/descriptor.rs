@@ -49,6 +49,8 @@ pub fn descriptor(verb: Verb) -> Option<&'static Descriptor> {
 fn no_params(with: &Map<String, Value>) -> Result<(), String> {
     match with.keys().next() {
         None => Ok(()),
-        Some(key) => Err(format!("`{key}` is unknown: the dns verbs take no parameters, the target declares the records")),
+        Some(key) => {
+            Err(format!("`{key}` is unknown: the dns verbs take no parameters, the target declares the records"))
+        }
     }
 }

@@ -22,7 +22,7 @@ use hickory_proto::rr::{self, RData, rdata};
 
 pub use self::{
     ask::{Answer, Soa, ask, soa},
-    update::{BadKey, Expect, Key, KeyFault, Replacement, Reply, replace, rehearse},
+    update::{BadKey, Expect, Key, KeyFault, Replacement, Reply, rehearse, replace},
 };
 pub use hickory_proto::rr::Name;
 
@@ -133,9 +133,7 @@ fn parse(kind: RecordType, text: &str) -> Result<RData, BadData> {
         (RecordType::A | RecordType::Aaaa, _) => return Err(bad()),
         (RecordType::Cname, _) => RData::CNAME(rdata::CNAME(name(text).map_err(|_| bad())?)),
         (RecordType::Txt, _) if text.is_empty() => RData::TXT(rdata::TXT::from_bytes(vec![b""])),
-        (RecordType::Txt, _) => {
-            RData::TXT(rdata::TXT::from_bytes(text.as_bytes().chunks(CHARACTER_STRING).collect()))
-        }
+        (RecordType::Txt, _) => RData::TXT(rdata::TXT::from_bytes(text.as_bytes().chunks(CHARACTER_STRING).collect())),
     })
 }
 
