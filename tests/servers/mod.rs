@@ -30,6 +30,7 @@ use std::{
 pub mod bind;
 pub mod moto;
 pub mod postgres;
+pub mod regions;
 
 /// A server that cannot outlive this process.
 pub struct Leash {
