@@ -1,5 +1,14 @@
 //! The general verbs `http`, `command` and `wait`, against real sockets and real programs.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    clippy::disallowed_methods,
+    clippy::unnecessary_wraps,
+    reason = "what a test lacks ends the test; a test measures time itself"
+)]
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
@@ -107,7 +116,7 @@ fn peer(answer: Option<String>) -> (SocketAddr, Arc<Mutex<String>>) {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            kept.lock().unwrap().push_str(&format!("{head}{}", String::from_utf8_lossy(&body)));
+            kept.lock().unwrap().extend([head.as_str(), &String::from_utf8_lossy(&body)]);
             if let Some(answer) = &answer {
                 stream.write_all(answer.as_bytes()).unwrap();
             }
@@ -210,7 +219,8 @@ async fn a_program_that_leaves_a_daemon_behind_ends_all_the_same() {
     let start = Instant::now();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("child");
-    let output = applied(command(json!({"shell": format!("sleep 600 & echo $! > {}; echo done", file.display())})).await);
+    let output =
+        applied(command(json!({"shell": format!("sleep 600 & echo $! > {}; echo done", file.display())})).await);
     assert_eq!(output["stdout"], "done");
     assert!(start.elapsed() < Duration::from_secs(5));
     let child = pid_in(&file);
@@ -247,9 +257,8 @@ async fn nothing_is_run_or_sent_without_a_lease() {
     permit.revoke();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("made");
-    let attempt = RunProgram::new(Arc::new(OneSecret))
-        .act(&permit, &call(Verb::Command, json!({"run": ["touch", file]})))
-        .await;
+    let attempt =
+        RunProgram::new(Arc::new(OneSecret)).act(&permit, &call(Verb::Command, json!({"run": ["touch", file]}))).await;
     assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");
     assert!(!file.exists());
     let (address, seen) = peer(answer("200 OK", ""));
@@ -301,7 +310,8 @@ async fn an_unexpected_status_is_told_without_the_token() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (elsewhere, seen) = peer(answer("200 OK", ""));
-    let moved = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{elsewhere}/\r\ncontent-length: 0\r\n\r\n");
+    let moved =
+        format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{elsewhere}/\r\ncontent-length: 0\r\n\r\n");
     let (address, _) = peer(Some(moved));
     let attempt = http(json!({"url": format!("http://{address}/"), "bearer": {"env": "T"}})).await;
     assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");

@@ -6,13 +6,19 @@
 //! Assumes credentials from references (asked for again at every verb, so a rotated key is picked up) or, without them, from the
 //! provider's own chain, which renews itself.
 
-use std::{collections::BTreeMap, error::Error, fmt, io, sync::{Arc, PoisonError}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fmt, io,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        ConfigBag, Intercept, RuntimeComponents, http::HttpResponse,
+        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RequestChecksumCalculation,
+        ResponseChecksumValidation, RuntimeComponents, http::HttpResponse,
         interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig, timeout::TimeoutConfig,
     },
     error::{BoxError, ProvideErrorMetadata, SdkError},
@@ -130,7 +136,7 @@ impl Bucket {
     /// A client with the credentials as they are now.
     pub(super) async fn client(&self) -> Result<Client, Trouble> {
         let (Some(access), Some(secret)) = (&self.member.access_key, &self.member.secret_key) else {
-            return Ok(self.chain.get_or_init(|| self.from_chain()).await.clone());
+            return Ok(self.chain.get_or_init(|| self.chained()).await.clone());
         };
         let resolve = |reference| self.secrets.resolve(reference).map_err(|error| Trouble::NotAsked(error.to_string()));
         let (access, secret) = (resolve(access)?, resolve(secret)?);
@@ -156,7 +162,7 @@ impl Bucket {
         }
     }
 
-    async fn from_chain(&self) -> Client {
+    async fn chained(&self) -> Client {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         let location = self.member.location.clone().or_else(|| self.endpoint.is_some().then(|| "us-east-1".into()));
         if let Some(location) = location {
@@ -200,7 +206,8 @@ impl Bucket {
                 .await
                 .map_err(|error| trouble(&error))?;
             for object in page.contents() {
-                let (Some(key), Some(size), Some(modified)) = (object.key(), object.size(), object.last_modified()) else {
+                let (Some(key), Some(size), Some(modified)) = (object.key(), object.size(), object.last_modified())
+                else {
                     return Err(Trouble::Silent("a listing holds an object without key, size or time".into()));
                 };
                 let modified = Timestamp::new(modified.secs(), i32::try_from(modified.subsec_nanos()).unwrap_or(0))
@@ -222,7 +229,8 @@ impl Bucket {
     /// A small object and its entity tag; `None`: there is no such key.
     pub(super) async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, Trouble> {
         let client = self.client().await?;
-        let object = match client.get_object().bucket(&self.name).key(key).send().await.map_err(|error| trouble(&error)) {
+        let object = match client.get_object().bucket(&self.name).key(key).send().await.map_err(|error| trouble(&error))
+        {
             Ok(object) => object,
             Err(trouble) if trouble.is("NoSuchKey") => return Ok(None),
             Err(trouble) => return Err(trouble),
@@ -268,15 +276,12 @@ impl Bucket {
     /// Puts a policy, or takes it away. The same policy twice is the same as once, so it is tried three times.
     pub(super) async fn set_policy(&self, policy: Option<String>) -> Result<(), Trouble> {
         let client = self.client().await?;
-        match policy {
-            Some(text) => {
-                let put = client.put_bucket_policy().bucket(&self.name).policy(text);
-                put.send().await.map(|_| ()).map_err(|error| trouble(&error))
-            }
-            None => {
-                let delete = client.delete_bucket_policy().bucket(&self.name);
-                delete.send().await.map(|_| ()).map_err(|error| trouble(&error))
-            }
+        if let Some(text) = policy {
+            let put = client.put_bucket_policy().bucket(&self.name).policy(text);
+            put.send().await.map(|_| ()).map_err(|error| trouble(&error))
+        } else {
+            let delete = client.delete_bucket_policy().bucket(&self.name);
+            delete.send().await.map(|_| ()).map_err(|error| trouble(&error))
         }
     }
 
@@ -364,7 +369,7 @@ pub(super) fn patiently() -> aws_sdk_s3::config::Builder {
     let limits = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(Duration::from_secs(150))
-        .operation_timeout(Duration::from_secs(300))
+        .operation_timeout(Duration::from_mins(5))
         .build();
     aws_sdk_s3::Config::builder().timeout_config(limits)
 }
@@ -386,7 +391,12 @@ where
         (Some(status @ 300..), _) => Trouble::Answered {
             status,
             code: service.and_then(ProvideErrorMetadata::code).unwrap_or("without a code").to_owned(),
-            message: service.and_then(ProvideErrorMetadata::message).unwrap_or("no message").chars().take(200).collect(),
+            message: service
+                .and_then(ProvideErrorMetadata::message)
+                .unwrap_or("no message")
+                .chars()
+                .take(200)
+                .collect(),
         },
         (Some(status), _) => Trouble::Silent(format!("the answer with status {status} was not understood")),
         (None, SdkError::ConstructionFailure(_)) => {
@@ -406,8 +416,10 @@ where
     }
 }
 
-
 /// The last cause, which holds the least of our own words.
 pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |cause| Error::source(*cause)).last().map(ToString::to_string).unwrap_or_default()
+    std::iter::successors(Some(error), |cause| Error::source(*cause))
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
