@@ -19,6 +19,7 @@ mod operation;
 mod params;
 mod policy;
 mod survey;
+mod trouble;
 
 use std::{
     fmt,
