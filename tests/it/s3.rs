@@ -1,5 +1,12 @@
 //! The `s3` driver against real S3-compatible servers.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "what a test lacks ends the test; a test measures time itself"
+)]
+
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader, Read, Write},
@@ -119,7 +126,7 @@ fn call(verb: Verb, source: &str, destination: &str) -> Call {
         source: region(source),
         destination: region(destination),
         with: serde_json::Map::new(),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         now: at(100),
         known: Known::default(),
     }
@@ -175,12 +182,16 @@ async fn a_fence_is_proven_by_a_refused_write_and_lifted_again() {
 async fn an_observation_and_a_survey_write_nothing() {
     let world = World::start();
     world.put_fra("a", "1");
-    for verb in [Verb::StorageFence, Verb::StorageCatchUp, Verb::StoragePromote, Verb::StorageVerify, Verb::StorageReverse] {
+    for verb in
+        [Verb::StorageFence, Verb::StorageCatchUp, Verb::StoragePromote, Verb::StorageVerify, Verb::StorageReverse]
+    {
         let _seen = world.observe(verb).await;
     }
     let _seen = world.s3.survey().await;
     let _found = world.s3.preflight(&region("fra"), &region("dub")).await;
-    let listing = |moto: &Moto, bucket: &str| String::from_utf8(moto.ask("GET", &format!("/{bucket}?list-type=2"), &[]).1).unwrap();
+    let listing = |moto: &Moto, bucket: &str| {
+        String::from_utf8(moto.ask("GET", &format!("/{bucket}?list-type=2"), &[]).1).unwrap()
+    };
     assert_eq!(listing(&world.fra, "uploads-fra").matches("<Key>").count(), 1);
     assert_eq!(listing(&world.dub, "uploads-dub").matches("<Key>").count(), 0);
 }
@@ -208,12 +219,17 @@ async fn an_object_missing_on_the_destination_is_a_loss_before_promotion_and_non
 #[tokio::test]
 async fn the_loss_in_seconds_runs_from_the_last_moment_when_nothing_was_missing() {
     let world = World::start();
+    let start = std::time::Instant::now();
     world.put_fra("a", "a");
     applied(world.act(Verb::StorageCatchUp).await);
-    tokio::time::sleep(Duration::from_millis(2100)).await;
-    world.put_fra("b", "b");
-    let loss = facts(world.observe(Verb::StoragePromote).await).loss.unwrap();
-    assert!(loss.seconds.is_some_and(|seconds| (1.9..4.0).contains(&seconds)), "{loss}");
+    let mut told = 0.0;
+    while told < 2.0 {
+        world.put_fra("b", "b");
+        told = facts(world.observe(Verb::StoragePromote).await).loss.unwrap().seconds.unwrap();
+        // The store's times are whole seconds.
+        assert!(told <= start.elapsed().as_secs_f64() + 1.0, "{told} s");
+        assert!(start.elapsed() < Duration::from_mins(1), "{told} s");
+    }
 }
 
 #[tokio::test]
@@ -261,14 +277,14 @@ async fn a_large_object_is_copied_in_parts_and_known_again_by_its_origin() {
 #[tokio::test]
 async fn many_objects_and_strange_keys_are_copied_page_by_page() {
     let world = World::start();
-    for number in 0..1100 {
+    for number in 0..210 {
         world.put_fra(&format!("n/{number:04}"), &number.to_string());
     }
     world.put_fra("a%20b/%C3%BC%2B", "strange");
     let (output, _) = applied(world.act(Verb::StorageCatchUp).await);
-    assert_eq!((&output["copied"], &output["missing"]), (&json!(1101), &json!(0)));
+    assert_eq!((&output["copied"], &output["missing"]), (&json!(211), &json!(0)));
     assert_eq!(world.get_dub("a%20b/%C3%BC%2B").as_deref(), Some("strange"));
-    assert_eq!(world.get_dub("n/1099").as_deref(), Some("1099"));
+    assert_eq!(world.get_dub("n/0209").as_deref(), Some("209"));
 }
 
 #[tokio::test]
@@ -431,15 +447,13 @@ async fn without_a_lease_nothing_is_written() {
 #[tokio::test]
 async fn preflight_names_what_is_missing_and_what_differs() {
     let mut world = World::start();
-    let found = |concerns: Vec<lifeboat::port::Concern>| concerns.into_iter().map(|concern| concern.what).collect::<Vec<_>>();
+    let found =
+        |concerns: Vec<lifeboat::port::Concern>| concerns.into_iter().map(|concern| concern.what).collect::<Vec<_>>();
     assert_eq!(found(world.s3.preflight(&region("fra"), &region("dub")).await), Vec::<String>::new());
     world.put_fra("a", "a");
-    let versioning = r#"<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>"#;
-    assert_eq!(world.fra.ask("PUT", "/uploads-fra?versioning", versioning.as_bytes()).0, 200);
     let what = found(world.s3.preflight(&region("fra"), &region("dub")).await);
-    assert_eq!(what.len(), 2, "{what:?}");
-    assert!(what[0].contains("old versions"), "{what:?}");
-    assert!(what[1].contains("dub lacks 1 objects of fra") && what[1].ends_with("first: a"), "{what:?}");
+    assert_eq!(what.len(), 1, "{what:?}");
+    assert!(what[0].contains("dub lacks 1 objects of fra") && what[0].ends_with("first: a"), "{what:?}");
     world.dub.kill();
     let what = found(world.s3.preflight(&region("fra"), &region("dub")).await);
     assert!(what.iter().any(|what| what.contains("uploads-dub in dub cannot be used")), "{what:?}");
@@ -480,11 +494,16 @@ fn lax(knows_policies: bool) -> Lax {
                 let mut words = first.split(' ');
                 let (method, target) = (words.next().unwrap(), words.next().unwrap_or_default().to_owned());
                 let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-                let error = |status: u16, code: &str| (status, format!("<Error><Code>{code}</Code></Error>").into_bytes());
+                let error =
+                    |status: u16, code: &str| (status, format!("<Error><Code>{code}</Code></Error>").into_bytes());
                 let is_policy = query.split('&').any(|part| part == "policy" || part == "policy=");
                 let (status, answer) = match (method, is_policy) {
                     (_, true) if !knows_policies => error(501, "NotImplemented"),
-                    ("GET", true) => policy.lock().unwrap().clone().map_or_else(|| error(404, "NoSuchBucketPolicy"), |text| (200, text)),
+                    ("GET", true) => policy
+                        .lock()
+                        .unwrap()
+                        .clone()
+                        .map_or_else(|| error(404, "NoSuchBucketPolicy"), |text| (200, text)),
                     ("PUT", true) => {
                         *policy.lock().unwrap() = Some(body);
                         (204, Vec::new())
@@ -493,19 +512,34 @@ fn lax(knows_policies: bool) -> Lax {
                         *policy.lock().unwrap() = None;
                         (204, Vec::new())
                     }
+                    ("GET", _) if query.contains("versioning") => {
+                        let status = if knows_policies { "<Status>Enabled</Status>" } else { "" };
+                        (200, format!("<VersioningConfiguration>{status}</VersioningConfiguration>").into_bytes())
+                    }
+                    ("GET", _) if query.contains("list-type") => {
+                        (200, b"<ListBucketResult></ListBucketResult>".to_vec())
+                    }
                     ("PUT", _) if query.contains("uploadId") => error(404, "NoSuchUpload"),
                     ("PUT", _) => {
                         objects.lock().unwrap().insert(path.to_owned(), body);
                         (200, Vec::new())
                     }
-                    ("GET", _) => objects.lock().unwrap().get(path).cloned().map_or_else(|| error(404, "NoSuchKey"), |bytes| (200, bytes)),
+                    ("GET", _) => objects
+                        .lock()
+                        .unwrap()
+                        .get(path)
+                        .cloned()
+                        .map_or_else(|| error(404, "NoSuchKey"), |bytes| (200, bytes)),
                     ("DELETE", _) => {
                         objects.lock().unwrap().remove(path);
                         (204, Vec::new())
                     }
                     _ => error(405, "MethodNotAllowed"),
                 };
-                let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\netag: \"e\"\r\nconnection: close\r\n\r\n", answer.len());
+                let head = format!(
+                    "HTTP/1.1 {status} x\r\ncontent-length: {}\r\netag: \"e\"\r\nconnection: close\r\n\r\n",
+                    answer.len()
+                );
                 let _gone = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&answer));
             });
         }
@@ -520,9 +554,21 @@ async fn a_server_that_does_not_obey_policies_is_not_fenced_and_left_as_it_was()
     let mut call = call(Verb::StorageFence, "fra", "dub");
     call.timeout = Duration::from_secs(4);
     let attempt = s3.act(&permit(), &call).await;
-    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("went on accepting writes")), "{attempt:?}");
+    assert!(
+        matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("went on accepting writes")),
+        "{attempt:?}"
+    );
     assert_eq!(*server.policy.lock().unwrap(), None, "the statement was left behind");
     assert!(server.objects.lock().unwrap().is_empty(), "the probe was left behind");
+}
+
+#[tokio::test]
+async fn preflight_tells_when_only_one_side_keeps_old_versions() {
+    let (with, without) = (lax(true), lax(false));
+    let s3 = driver(&format!("http://{}", with.address), &format!("http://{}", without.address));
+    let found = s3.preflight(&region("fra"), &region("dub")).await;
+    let what: Vec<_> = found.iter().map(|concern| concern.what.as_str()).collect();
+    assert_eq!(what, ["old versions of objects are kept in fra and not in dub"]);
 }
 
 #[tokio::test]
@@ -530,7 +576,10 @@ async fn a_server_without_policies_is_not_fenced() {
     let server = lax(false);
     let s3 = driver(&format!("http://{}", server.address), "http://127.2.0.10:1");
     let attempt = s3.act(&permit(), &call(Verb::StorageFence, "fra", "dub")).await;
-    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("no bucket policies")), "{attempt:?}");
+    assert!(
+        matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("no bucket policies")),
+        "{attempt:?}"
+    );
 }
 
 #[tokio::test]
@@ -539,7 +588,10 @@ async fn credentials_that_may_not_write_prove_no_fence() {
     let foreign = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Theirs","Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::uploads-fra/*"}]}"#;
     assert_eq!(world.fra.ask("PUT", "/uploads-fra?policy", foreign.as_bytes()).0, 200);
     let attempt = world.act(Verb::StorageFence).await;
-    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("could not be proven")), "{attempt:?}");
+    assert!(
+        matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("could not be proven")),
+        "{attempt:?}"
+    );
     assert!(matches!(world.role("fra").await, Role::Unknown(_)));
 }
 
@@ -574,7 +626,8 @@ async fn a_credential_that_cannot_be_had_is_told_by_its_reference() {
 
 #[test]
 fn settings_that_would_harm_are_refused() {
-    let member = |region: &str, bucket: &str| json!({"region": region, "bucket": bucket, "endpoint": "http://127.1.0.10:1"});
+    let member =
+        |region: &str, bucket: &str| json!({"region": region, "bucket": bucket, "endpoint": "http://127.1.0.10:1"});
     let bad = [
         json!({"members": [member("fra", "a"), member("fra", "b")]}),
         json!({"members": [member("fra", "a"), member("dub", "a")]}),

@@ -2,6 +2,14 @@
 //!
 //! It lives in a Python environment of its own, made once by whoever comes first and kept in the user's cache.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test's server: what it lacks ends the test, and it asks the environment where the cache is"
+)]
+
 use std::{
     env, fs,
     io::{self, Read as _, Write as _},
@@ -54,12 +62,12 @@ impl Moto {
         self.kill();
         let program = program().unwrap_or_else(|error| panic!("moto {VERSION} could not be made: {error}"));
         let port = self.address.port().to_string();
-        let words = [program.as_os_str(), "-H".as_ref(), "".as_ref(), "-p".as_ref(), port.as_ref()];
         let host = self.address.ip().to_string();
-        let words = words.map(|word| if word.is_empty() { host.as_ref() } else { word });
-        let env = [("S3_IGNORE_SUBDOMAIN_BUCKETNAME", "true"), ("PYTHONDONTWRITEBYTECODE", "1")];
+        let words = [program.as_os_str(), "-H".as_ref(), host.as_ref(), "-p".as_ref(), port.as_ref()];
+        // Short pages, so that every listing that matters has several.
+        let env = [("S3_IGNORE_SUBDOMAIN_BUCKETNAME", "true"), ("MOTO_S3_DEFAULT_MAX_KEYS", "100")];
         self.leash = Some(Leash::start(&self.log, words, &env).unwrap());
-        await_until(&format!("moto on {}", self.address), Duration::from_secs(60), || {
+        await_until(&format!("moto on {}", self.address), Duration::from_mins(1), || {
             request(self.address, "GET", "/moto-api/", &[]).is_ok_and(|(status, _)| status == 200)
         });
     }
@@ -112,7 +120,8 @@ fn request(address: SocketAddr, method: &str, target: &str, body: &[u8]) -> io::
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     // moto takes a request without this for an anonymous one, and refuses it.
-    let authorization = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+    let authorization =
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     write!(
         stream,
         "{method} {target} HTTP/1.1\r\nhost: {address}\r\nauthorization: {authorization}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",

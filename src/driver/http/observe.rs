@@ -23,15 +23,18 @@ pub(super) fn observed(params: &HttpParams, in_doubt: bool) -> Observed {
 /// What became of the step.
 pub(super) fn attempt(params: &HttpParams, outcome: Outcome, secret: Option<&str>) -> Attempt {
     match outcome {
-        Outcome::Refused { why } => {
-            Attempt::NotApplied { why: format!("the request was not delivered: {}", cut_out(why, secret)), retry: true }
-        }
-        Outcome::Unreached { why } => {
+        Outcome::Refused { why } | Outcome::Unreached { why } => {
             Attempt::NotApplied { why: format!("the request was not delivered: {}", cut_out(why, secret)), retry: true }
         }
         Outcome::Silent { why } => {
             Attempt::Unknown { why: format!("the request was sent and its reply was lost: {}", cut_out(why, secret)) }
         }
+<<<<<<< HEAD
+        Outcome::Silent { why } => {
+            Attempt::Unknown { why: format!("the request was sent and its reply was lost: {}", cut_out(why, secret)) }
+        }
+=======
+>>>>>>> s3
         Outcome::Answered(answer) => answered(params, &answer, secret),
     }
 }
