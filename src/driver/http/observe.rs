@@ -29,12 +29,6 @@ pub(super) fn attempt(params: &HttpParams, outcome: Outcome, secret: Option<&str
         Outcome::Silent { why } => {
             Attempt::Unknown { why: format!("the request was sent and its reply was lost: {}", cut_out(why, secret)) }
         }
-<<<<<<< HEAD
-        Outcome::Silent { why } => {
-            Attempt::Unknown { why: format!("the request was sent and its reply was lost: {}", cut_out(why, secret)) }
-        }
-=======
->>>>>>> s3
         Outcome::Answered(answer) => answered(params, &answer, secret),
     }
 }

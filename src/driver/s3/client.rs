@@ -8,12 +8,7 @@
 
 use std::{
     collections::BTreeMap,
-<<<<<<< HEAD
-    error::Error,
-    fmt, io,
-=======
     fmt,
->>>>>>> s3
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -22,13 +17,8 @@ use aws_sdk_s3::{
     Client,
     config::{
         BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RequestChecksumCalculation,
-<<<<<<< HEAD
-        ResponseChecksumValidation, RuntimeComponents, http::HttpResponse,
-        interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig, timeout::TimeoutConfig,
-=======
         ResponseChecksumValidation, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextRef,
         retry::RetryConfig, timeout::TimeoutConfig,
->>>>>>> s3
     },
     error::BoxError,
     primitives::ByteStream,
@@ -348,56 +338,3 @@ pub(super) fn patiently() -> aws_sdk_s3::config::Builder {
         .build();
     aws_sdk_s3::Config::builder().timeout_config(limits)
 }
-<<<<<<< HEAD
-
-/// What an error of the client library means.
-pub(super) fn trouble<E>(error: &SdkError<E, HttpResponse>) -> Trouble
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let service = error.as_service_error();
-    match (status, error) {
-        (Some(403), _) => Trouble::Denied(format!(
-            "the server answered 403 {}",
-            service.and_then(ProvideErrorMetadata::code).unwrap_or("Forbidden")
-        )),
-        // A gateway that lost the reply of the server behind it says nothing about that server.
-        (Some(502 | 504), _) => Trouble::Silent("a gateway lost the server's reply".into()),
-        (Some(status @ 300..), _) => Trouble::Answered {
-            status,
-            code: service.and_then(ProvideErrorMetadata::code).unwrap_or("without a code").to_owned(),
-            message: service
-                .and_then(ProvideErrorMetadata::message)
-                .unwrap_or("no message")
-                .chars()
-                .take(200)
-                .collect(),
-        },
-        (Some(status), _) => Trouble::Silent(format!("the answer with status {status} was not understood")),
-        (None, SdkError::ConstructionFailure(_)) => {
-            Trouble::NotAsked(format!("the request could not be made: {}", deepest(error)))
-        }
-        (None, SdkError::TimeoutError(_)) => Trouble::Silent("no answer in time".into()),
-        (None, error) => {
-            let refused = std::iter::successors(error.source(), |cause| Error::source(*cause))
-                .filter_map(|cause| cause.downcast_ref::<io::Error>())
-                .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused);
-            if refused {
-                Trouble::Refused("connection refused: nothing listens there".into())
-            } else {
-                Trouble::Silent(format!("no answer: {}", deepest(error)))
-            }
-        }
-    }
-}
-
-/// The last cause, which holds the least of our own words.
-pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |cause| Error::source(*cause))
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
-}
-=======
->>>>>>> s3

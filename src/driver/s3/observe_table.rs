@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Tables of what buckets show, and what it means.
 
 use super::*;
@@ -228,4 +225,3 @@ fn without_the_source_the_loss_is_told_by_the_best_that_is_known() {
         assert!(loss.basis.starts_with(basis), "{loss}");
     }
 }
->>>>>>> s3
