@@ -224,7 +224,7 @@ async fn a_command_that_fails_or_does_nothing_is_no_fence_of_a_living_server() {
     let pair = Pair::start();
     for words in [json!(["true"]), json!(["false"]), json!(["/nowhere/fence"])] {
         let driver = open(&pair, &json!([{"command": {"run": words, "verify": ["true"]}}]));
-        let short = Call { timeout: Duration::from_secs(3), ..call(Verb::DatabaseFence) };
+        let short = Call { timeout: Duration::from_secs(6), ..call(Verb::DatabaseFence) };
         let attempt = driver.act(&permit(), &short).await;
         assert!(matches!(attempt, Attempt::NotApplied { .. }), "{words}: {attempt:?}");
     }
@@ -281,22 +281,20 @@ async fn what_a_lagging_standby_lacks_shows_in_the_loss() {
     let dead = driver.observe(&promote).await;
     let Observed::Ready { facts } = dead else { panic!("{dead:?}") };
     let estimate = facts.loss.unwrap();
-    assert_eq!((estimate.basis.as_str(), estimate.seconds), ("last marker", exact.seconds));
+    assert_eq!(estimate.basis.as_str(), "last marker");
+    assert!((estimate.seconds.unwrap() - apart).abs() < 0.001, "{estimate} and {apart}");
     let lost = act(&driver, &promote).await.loss.unwrap();
     assert_eq!((lost.seconds, lost.amount), (estimate.seconds, estimate.amount), "measured as estimated");
-
-    let unknown = loss_without_anything(&pair).await;
-    assert_eq!((unknown.seconds, unknown.amount), (None, None));
 }
 
-/// The loss of a dead source that nobody knew anything of, on a standby that was never written to.
-async fn loss_without_anything(_used: &Pair) -> lifeboat::model::Loss {
+#[tokio::test]
+async fn the_loss_of_a_dead_source_that_nobody_watched_is_unknown_and_not_none() {
     let pair = Pair::start();
     pair.kill(Node::Fra);
-    match open(&pair, &Value::Null).observe(&call(Verb::DatabasePromote)).await {
-        Observed::Ready { facts } => facts.loss.unwrap(),
-        other => panic!("{other:?}"),
-    }
+    let observed = open(&pair, &Value::Null).observe(&call(Verb::DatabasePromote)).await;
+    let Observed::Ready { facts } = observed else { panic!("{observed:?}") };
+    let loss = facts.loss.unwrap();
+    assert_eq!((loss.seconds, loss.amount), (None, None));
 }
 
 #[tokio::test]
@@ -397,7 +395,8 @@ async fn the_old_primary_comes_back_as_a_standby_through_pg_rewind() {
     pair.psql(Node::Dub, "insert into t values (2)");
     let reverse = call(Verb::DatabaseReverse);
     assert!(matches!(driver.observe(&reverse).await, Observed::Ready { .. }));
-    act(&driver, &reverse).await;
+    let attempt = driver.act(&permit(), &reverse).await;
+    assert!(matches!(attempt, Attempt::Applied { .. }), "{attempt:?}\n{}", pair.reverse_log());
     assert!(matches!(driver.observe(&reverse).await, Observed::Already { .. }));
     assert_eq!(roles(&driver).await, ["fra standby", "dub primary"]);
     act(&driver, &back(Verb::DatabaseCatchUp)).await;
@@ -497,7 +496,7 @@ async fn the_password_is_nowhere_to_be_seen() {
     fs::write(pair.password_file(), format!("{PASSWORD}-but-wrong")).unwrap();
     seen += &format!("{:?}", driver.survey().await);
     seen += &format!("{:?}", driver.preflight(&region(Node::Fra), &region(Node::Dub)).await);
-    assert!(seen.contains("28P01") && seen.contains("verify program"), "{seen}");
+    assert!(seen.contains("28P01"), "{seen}");
     assert!(!seen.contains(PASSWORD), "{seen}");
 }
 
