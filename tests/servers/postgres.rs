@@ -7,6 +7,13 @@
 //! pipe: this process holds its other end open, and when that closes, however this process ended, each server's
 //! leash kills it and its children. Nothing is ever ended by name.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a test server: what fails here fails the test"
+)]
+
 use std::{
     fs::{self, File, OpenOptions},
     net::{IpAddr, SocketAddr, TcpStream},
@@ -107,7 +114,7 @@ if [ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; then
 fi
 rm -f "$D/$S/data/standby.signal"          # single-user recovery inside pg_rewind refuses standby mode
 @BIN@/psql -h $H -p @PORT@ -U postgres -d postgres -c CHECKPOINT || exit 1   # so that its new timeline is on disk
-@AS@ @BIN@/pg_rewind -D "$D/$S/data" --source-server="host=$H port=@PORT@ user=postgres dbname=postgres" || {
+@AS@ @BIN@/pg_rewind -D "$D/$S/data" --config-file="$D/$S/postgresql.conf" --source-server="host=$H port=@PORT@ user=postgres dbname=postgres" || {
   rm -rf "$D/$S/data"
   @AS@ @BIN@/pg_basebackup -h $H -p @PORT@ -U postgres -D "$D/$S/data" -X stream -c fast || exit 1
 }
@@ -145,6 +152,7 @@ impl Pair {
         let template = template();
         for node in [Node::Fra, Node::Dub] {
             fs::create_dir(pair.home(node)).expect("the node's folder");
+            run(Command::new("chown").arg("postgres:").arg(pair.home(node))); // pg_basebackup makes `data` anew.
             run(Command::new("cp").arg("-a").arg(&template).arg(pair.data(node)));
             let conf = format!(
                 "listen_addresses = '{}'\nport = {port}\ncluster_name = '{}'\nunix_socket_directories = ''\n\

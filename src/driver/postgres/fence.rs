@@ -111,7 +111,7 @@ pub(super) async fn act(members: &Members, permit: &Permit, call: &Call) -> Atte
     for (method, left) in methods.iter().zip((1..=methods.len()).rev()) {
         if !permit.live() {
             tried.push("the lease was lost".to_owned());
-            return ended(tried, lost, false);
+            return ended(&tried, lost, false);
         }
         let within = budget.saturating_sub(clock.monotonic()) / u32::try_from(left).unwrap_or(u32::MAX);
         let result = match method {
@@ -131,10 +131,10 @@ pub(super) async fn act(members: &Members, permit: &Permit, call: &Call) -> Atte
             }
         }
     }
-    ended(tried, lost, true)
+    ended(&tried, lost, true)
 }
 
-fn ended(tried: Vec<String>, lost: bool, retry: bool) -> Attempt {
+fn ended(tried: &[String], lost: bool, retry: bool) -> Attempt {
     let why = format!("no fence method was seen to hold. {}", tried.join("; "));
     if lost { Attempt::Unknown { why } } else { Attempt::NotApplied { why, retry } }
 }
