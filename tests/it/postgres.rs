@@ -285,8 +285,8 @@ async fn what_a_lagging_standby_lacks_shows_in_the_loss() {
     let estimate = facts.loss.unwrap();
     assert_eq!(estimate.basis.as_str(), "last marker");
     assert!((estimate.seconds.unwrap() - apart).abs() < 0.001, "{estimate} and {apart}");
-    let lost = act(&driver, &promote).await.loss.unwrap();
-    assert_eq!((lost.seconds, lost.amount), (estimate.seconds, estimate.amount), "measured as estimated");
+    let measured = act(&driver, &promote).await.loss.unwrap();
+    assert_eq!((measured.seconds, measured.amount), (estimate.seconds, estimate.amount), "measured as estimated");
 }
 
 #[tokio::test]
