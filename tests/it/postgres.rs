@@ -1,5 +1,7 @@
 //! The `postgres` driver against real pairs: fences and promotions are judged by what the servers do afterwards.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::format_push_string, reason = "what fails here fails the test")]
+
 use std::{fs, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
@@ -224,7 +226,7 @@ async fn a_command_that_fails_or_does_nothing_is_no_fence_of_a_living_server() {
     let pair = Pair::start();
     for words in [json!(["true"]), json!(["false"]), json!(["/nowhere/fence"])] {
         let driver = open(&pair, &json!([{"command": {"run": words, "verify": ["true"]}}]));
-        let short = Call { timeout: Duration::from_secs(3), ..call(Verb::DatabaseFence) };
+        let short = Call { timeout: Duration::from_secs(6), ..call(Verb::DatabaseFence) };
         let attempt = driver.act(&permit(), &short).await;
         assert!(matches!(attempt, Attempt::NotApplied { .. }), "{words}: {attempt:?}");
     }
@@ -251,7 +253,7 @@ async fn a_standby_of_a_dead_source_is_promoted_and_takes_a_write() {
         Attempt::Applied { output, facts } => {
             assert_eq!(output["timeline"], json!(2));
             assert_eq!(output["lost_bytes"], json!(0));
-            assert_eq!(facts.marker.map(|at| at.as_microsecond()), Some(marker.at.as_microsecond()));
+            assert_eq!(facts.marker.map(Timestamp::as_microsecond), Some(marker.at.as_microsecond()));
         }
         other => panic!("{other:?}"),
     }
@@ -278,25 +280,23 @@ async fn what_a_lagging_standby_lacks_shows_in_the_loss() {
 
     pair.kill(Node::Fra);
     let promote = Call { known: Known { marker: Some(last.clone()), onset: None }, ..call(Verb::DatabasePromote) };
-    let dead = driver.observe(&promote).await;
-    let Observed::Ready { facts } = dead else { panic!("{dead:?}") };
+    let silent_source = driver.observe(&promote).await;
+    let Observed::Ready { facts } = silent_source else { panic!("{silent_source:?}") };
     let estimate = facts.loss.unwrap();
-    assert_eq!((estimate.basis.as_str(), estimate.seconds), ("last marker", exact.seconds));
-    let lost = act(&driver, &promote).await.loss.unwrap();
-    assert_eq!((lost.seconds, lost.amount), (estimate.seconds, estimate.amount), "measured as estimated");
-
-    let unknown = loss_without_anything(&pair).await;
-    assert_eq!((unknown.seconds, unknown.amount), (None, None));
+    assert_eq!(estimate.basis.as_str(), "last marker");
+    assert!((estimate.seconds.unwrap() - apart).abs() < 0.001, "{estimate} and {apart}");
+    let measured = act(&driver, &promote).await.loss.unwrap();
+    assert_eq!((measured.seconds, measured.amount), (estimate.seconds, estimate.amount), "measured as estimated");
 }
 
-/// The loss of a dead source that nobody knew anything of, on a standby that was never written to.
-async fn loss_without_anything(_used: &Pair) -> lifeboat::model::Loss {
+#[tokio::test]
+async fn the_loss_of_a_dead_source_that_nobody_watched_is_unknown_and_not_none() {
     let pair = Pair::start();
     pair.kill(Node::Fra);
-    match open(&pair, &Value::Null).observe(&call(Verb::DatabasePromote)).await {
-        Observed::Ready { facts } => facts.loss.unwrap(),
-        other => panic!("{other:?}"),
-    }
+    let observed = open(&pair, &Value::Null).observe(&call(Verb::DatabasePromote)).await;
+    let Observed::Ready { facts } = observed else { panic!("{observed:?}") };
+    let loss = facts.loss.unwrap();
+    assert_eq!((loss.seconds, loss.amount), (None, None));
 }
 
 #[tokio::test]
@@ -397,7 +397,8 @@ async fn the_old_primary_comes_back_as_a_standby_through_pg_rewind() {
     pair.psql(Node::Dub, "insert into t values (2)");
     let reverse = call(Verb::DatabaseReverse);
     assert!(matches!(driver.observe(&reverse).await, Observed::Ready { .. }));
-    act(&driver, &reverse).await;
+    let attempt = driver.act(&permit(), &reverse).await;
+    assert!(matches!(attempt, Attempt::Applied { .. }), "{attempt:?}\n{}", pair.reverse_log());
     assert!(matches!(driver.observe(&reverse).await, Observed::Already { .. }));
     assert_eq!(roles(&driver).await, ["fra standby", "dub primary"]);
     act(&driver, &back(Verb::DatabaseCatchUp)).await;
@@ -497,7 +498,7 @@ async fn the_password_is_nowhere_to_be_seen() {
     fs::write(pair.password_file(), format!("{PASSWORD}-but-wrong")).unwrap();
     seen += &format!("{:?}", driver.survey().await);
     seen += &format!("{:?}", driver.preflight(&region(Node::Fra), &region(Node::Dub)).await);
-    assert!(seen.contains("28P01") && seen.contains("verify program"), "{seen}");
+    assert!(seen.contains("28P01"), "{seen}");
     assert!(!seen.contains(PASSWORD), "{seen}");
 }
 
@@ -511,7 +512,7 @@ async fn a_sql_probe_tells_unwell_from_silent() {
         tls: Some(serde_json::from_value(json!({"mode": "disable"})).unwrap()),
         writable,
     };
-    let limit = Duration::from_millis(1_000);
+    let limit = Duration::from_secs(1);
     let probe = async |node, writable| sql::probe(&spec(node, writable), limit, &Files).await;
     assert!(matches!(probe(Node::Fra, true).await, Health::Healthy { .. }));
     assert!(matches!(probe(Node::Dub, false).await, Health::Healthy { .. }));
