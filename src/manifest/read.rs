@@ -15,7 +15,7 @@ use serde::{
 
 use super::{
     code::Code,
-    locate::{Aim, Content, Entry, Node, Part, Path},
+    locate::{Aim, Content, Entry, Node, Part, Path, Span},
     suggest,
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Problem {
     pub(super) aim: Aim,
     pub(super) message: String,
     pub(super) help: String,
+    /// Where a path cannot say which of two is meant.
+    pub(super) span: Option<Span>,
 }
 
 /// How often a document is read again without what was wrong. After that many wrong values, more of them help nobody.
@@ -75,6 +77,7 @@ pub(super) fn duplicate_keys(node: &Node, path: &Path, problems: &mut Vec<Proble
                         aim: Aim::Key,
                         message: format!("`{}` stands twice in one map", entry.key),
                         help: "keep one of the two".to_owned(),
+                        span: Some(entry.key_span),
                     });
                 }
                 if is_deep(&entry.value) {
@@ -108,6 +111,7 @@ pub(super) fn unknown_field(path: Path, key: &str, fields: &[&str]) -> Problem {
         aim: Aim::Key,
         message: format!("there is no field `{key}` here"),
         help: suggest::help(key, fields.iter().copied(), "remove it"),
+        span: None,
     }
 }
 
@@ -170,7 +174,7 @@ impl ReadError {
             }
             What::Custom(text) => (Code::WrongType, path.clone(), text.clone(), "write the value the field takes".to_owned()),
         };
-        Problem { code, path, aim: Aim::Value, message, help }
+        Problem { code, path, aim: Aim::Value, message, help, span: None }
     }
 }
 
@@ -358,7 +362,8 @@ impl<'n> de::SeqAccess<'n> for Items<'n, '_> {
             let trail = Trail::At(self.trail, self.at);
             self.at += 1;
             if !self.shared.leaves_out(&trail) {
-                return seed.deserialize(Reader { node, shared: self.shared, trail: &trail }).map(Some);
+                let reader = Reader { node, shared: self.shared, trail: &trail };
+                return seed.deserialize(reader).map(Some).map_err(|error| error.at(&trail));
             }
         }
         Ok(None)
@@ -388,6 +393,7 @@ impl<'n> de::MapAccess<'n> for Entries<'n, '_> {
     fn next_value_seed<S: de::DeserializeSeed<'n>>(&mut self, seed: S) -> Result<S::Value, ReadError> {
         let entry = self.value.take().ok_or_else(|| <ReadError as de::Error>::custom("a value was asked for before its key"))?;
         let trail = Trail::Key(self.trail, &entry.key);
-        seed.deserialize(Reader { node: &entry.value, shared: self.shared, trail: &trail })
+        let reader = Reader { node: &entry.value, shared: self.shared, trail: &trail };
+        seed.deserialize(reader).map_err(|error| error.at(&trail))
     }
 }

@@ -20,8 +20,9 @@ use super::locate::{Content, Entry, Node, Span};
 pub const MAX_BYTES: usize = 4 << 20;
 /// Nodes of a document, aliases unfolded. A step has about 20, so this is 10,000 steps.
 pub const MAX_NODES: usize = 200_000;
-/// Nesting. The deepest thing that the kinds declare is 9 deep; `with` may hold free data.
-pub const MAX_DEPTH: usize = 64;
+/// Nesting. The deepest thing that the kinds declare is 9 deep; `with` may hold free data. Reading takes about 20 KiB
+/// of stack for each level in a debug build, and a thread has 2 MiB.
+pub const MAX_DEPTH: usize = 32;
 /// Documents of a file.
 pub const MAX_DOCUMENTS: usize = 1_000;
 /// Events that aliases may unfold to, in a document. Enough for repeated lists, far too few for a bomb.
@@ -90,6 +91,9 @@ fn strict() -> serde_saphyr::Options {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Error,
         strict_booleans: true,
+        // `1_000` and `0123` are numbers to some readers and texts to others.
+        underscored_numbers_as_strings: true,
+        leading_zero_numbers_as_strings: true,
         with_snippet: false,
         budget: budget! {
             max_depth: MAX_DEPTH, max_nodes: MAX_NODES, max_aliases: 100, max_anchors: 100,
@@ -187,9 +191,21 @@ fn refused(piece: &Piece<'_>, error: &serde_saphyr::Error) -> Refused {
     let mut span = error.location().map_or_else(start, |place| span_of(&place));
     span.offset = span.offset.min(piece.text.len());
     span.len = span.len.min(piece.text.len() - span.offset);
-    let text = error.render();
-    let detail = text.lines().next().unwrap_or_default().to_owned();
-    Refused { why, span: piece.moved(span), detail: plain(&detail) }
+    Refused { why, span: piece.moved(span), detail: in_our_words(inner) }
+}
+
+fn in_our_words(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::{Error as E, budget::BudgetBreach as B};
+    match error {
+        E::MergeKeyNotAllowed { .. } => "`<<` is not read".to_owned(),
+        E::Budget { breach: B::Depth { .. }, .. } => format!("it nests deeper than {MAX_DEPTH} levels"),
+        E::Budget { breach: B::Aliases { .. } | B::Anchors { .. }, .. } => "it uses more than 100 aliases".to_owned(),
+        E::Budget { .. } => format!("it has more than {MAX_NODES} nodes"),
+        E::AliasReplayLimitExceeded { .. } | E::AliasReplayStackDepthExceeded { .. } => {
+            format!("its aliases stand for more than {MAX_REPLAYED} nodes")
+        }
+        other => plain(other.render().lines().next().unwrap_or_default()),
+    }
 }
 
 /// The reader ends its words with a place of its own, which is wrong for every document but the first.
