@@ -25,8 +25,7 @@ const FUEL: u64 = 50_000;
 const MAX_TEXT: usize = 64 << 10;
 
 /// The names that a context holds besides `steps`.
-pub const TOP_NAMES: &[&str] =
-    &["source", "destination", "group", "kind", "run", "step", "target", "output", "steps"];
+pub const TOP_NAMES: &[&str] = &["source", "destination", "group", "kind", "run", "step", "target", "output", "steps"];
 
 /// A name that a text uses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,7 +183,9 @@ pub fn render_params(params: &Map<String, Value>, context: &Value) -> Result<Map
 fn render_value(value: &Value, context: &Value) -> Result<Value, ExprError> {
     match value {
         Value::String(text) => render(text, context).map(Value::String),
-        Value::Array(items) => items.iter().map(|item| render_value(item, context)).collect::<Result<_, _>>().map(Value::Array),
+        Value::Array(items) => {
+            items.iter().map(|item| render_value(item, context)).collect::<Result<_, _>>().map(Value::Array)
+        }
         Value::Object(map) => render_params(map, context).map(Value::Object),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(value.clone()),
     }
@@ -360,9 +361,8 @@ mod tests {
 
     #[test]
     fn used_names_are_listed_with_their_guards() {
-        let names = |text| {
-            compile_check(text).unwrap().iter().map(|name| (name.dotted(), name.guarded)).collect::<Vec<_>>()
-        };
+        let names =
+            |text| compile_check(text).unwrap().iter().map(|name| (name.dotted(), name.guarded)).collect::<Vec<_>>();
         assert_eq!(names("steps.promote_db.lag_bytes < 5"), [("steps.promote-db.lag_bytes".to_owned(), false)]);
         assert_eq!(names("steps['promote-db'].lag_bytes < 5"), [("steps.promote-db.lag_bytes".to_owned(), false)]);
         assert_eq!(names("steps.a.b | default(0) < 5"), [("steps.a.b".to_owned(), true)]);
@@ -390,6 +390,9 @@ mod tests {
     fn every_text_of_the_parameters_is_filled_in() {
         let params = json!({"url": "https://{{ destination }}/x", "list": ["{{ source }}", 1], "n": 5, "t": "plain\n"});
         let rendered = render_params(params.as_object().unwrap(), &context()).unwrap();
-        assert_eq!(Value::Object(rendered), json!({"url": "https://dub/x", "list": ["fra", 1], "n": 5, "t": "plain\n"}));
+        assert_eq!(
+            Value::Object(rendered),
+            json!({"url": "https://dub/x", "list": ["fra", 1], "n": 5, "t": "plain\n"})
+        );
     }
 }

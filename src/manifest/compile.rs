@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     model::{
-        Capability, Detection, Effect, Group, MemberRole, Objectives, Plan, PlanStep, Region, RegionName, Retry, RunKind,
-        StepIndex, TargetRef, Undo, Verb,
+        Capability, Detection, Effect, Group, MemberRole, Objectives, Plan, PlanStep, Region, RegionName, Retry,
+        RunKind, StepIndex, TargetRef, Undo, Verb,
     },
     port::{Catalog, Descriptor},
     spec::{ProtectionGroupSpec, RegionSpec, RunbookNames, RunbookSpec, StepSpec},
@@ -114,7 +114,12 @@ fn check_route(group: &Document<ProtectionGroupSpec>, route: Route<'_>, findings
     }
 }
 
-fn plan_step(group: &ProtectionGroupSpec, steps: &[StepSpec], step: &StepSpec, catalog: &dyn Catalog) -> Option<PlanStep> {
+fn plan_step(
+    group: &ProtectionGroupSpec,
+    steps: &[StepSpec],
+    step: &StepSpec,
+    catalog: &dyn Catalog,
+) -> Option<PlanStep> {
     let verb: Verb = step.uses.parse().ok()?;
     let facts = facts_of(group, step, verb, catalog)?;
     let needs = step.needs.iter().filter_map(|need| {
@@ -161,7 +166,12 @@ fn plan_step(group: &ProtectionGroupSpec, steps: &[StepSpec], step: &StepSpec, c
     })
 }
 
-fn facts_of(group: &ProtectionGroupSpec, step: &StepSpec, verb: Verb, catalog: &dyn Catalog) -> Option<&'static Descriptor> {
+fn facts_of(
+    group: &ProtectionGroupSpec,
+    step: &StepSpec,
+    verb: Verb,
+    catalog: &dyn Catalog,
+) -> Option<&'static Descriptor> {
     if verb.capability() == Capability::General {
         return catalog.descriptor(None, Capability::General, verb);
     }

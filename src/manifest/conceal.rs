@@ -55,7 +55,14 @@ pub(super) fn find(node: &Node, path: &Path, problems: &mut Vec<Problem>, spans:
 fn report(path: &Path, message: &str, span: Span, problems: &mut Vec<Problem>, spans: &mut Vec<Span>) {
     spans.push(span);
     let (message, help) = (message.to_owned(), HELP.to_owned());
-    problems.push(Problem { code: Code::LiteralSecret, path: path.clone(), aim: Aim::Value, message, help, span: None });
+    problems.push(Problem {
+        code: Code::LiteralSecret,
+        path: path.clone(),
+        aim: Aim::Value,
+        message,
+        help,
+        span: None,
+    });
 }
 
 fn password_in_url(text: &str) -> bool {

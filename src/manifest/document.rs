@@ -86,7 +86,13 @@ impl<T: Kind> Document<T> {
         format!("{}/{}", T::KIND, self.name)
     }
     /// A finding about a value of this document.
-    pub(super) fn finding(&self, code: Code, path: &Path, message: impl Into<String>, help: impl Into<String>) -> Finding {
+    pub(super) fn finding(
+        &self,
+        code: Code,
+        path: &Path,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Finding {
         self.aimed(code, path, Aim::Value, message.into(), help.into())
     }
     pub(super) fn aimed(&self, code: Code, path: &Path, aim: Aim, message: String, help: String) -> Finding {

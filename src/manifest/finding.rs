@@ -110,16 +110,20 @@ fn draw(handler: &GraphicalReportHandler, finding: &Finding, text: &mut String) 
         let colon = if finding.path.is_empty() { "" } else { ": " };
         message = format!("{}{colon}{}: {message}", finding.document, finding.path);
     }
-    let mut diagnostic =
-        MietteDiagnostic::new(message).with_code(finding.code.as_str()).with_severity(severity).with_help(&finding.help);
+    let mut diagnostic = MietteDiagnostic::new(message)
+        .with_code(finding.code.as_str())
+        .with_severity(severity)
+        .with_help(&finding.help);
     let drawn = finding.place.as_ref().filter(|place| !place.source.text.is_empty());
     let report = if let Some(place) = drawn {
         // A point at the very end of a file is drawn on its last character.
         let end = place.source.text.len();
         let offset = place.span.offset.min(end);
         let span = SourceSpan::from((offset, place.span.len.min(end - offset)));
-        diagnostic = diagnostic.with_label(LabeledSpan::new_primary_with_span(Some(finding.code.title().to_owned()), span));
-        miette::Report::new(diagnostic).with_source_code(NamedSource::new(&place.source.name, Shared(Arc::clone(&place.source))))
+        diagnostic =
+            diagnostic.with_label(LabeledSpan::new_primary_with_span(Some(finding.code.title().to_owned()), span));
+        miette::Report::new(diagnostic)
+            .with_source_code(NamedSource::new(&place.source.name, Shared(Arc::clone(&place.source))))
     } else {
         miette::Report::new(diagnostic)
     };

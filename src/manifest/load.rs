@@ -216,9 +216,8 @@ const FILES_A_THREAD: usize = 32;
 
 /// Reads files, in parallel when they are many; the answers are in the order of the files.
 fn read_all<'f>(files: &'f [PathBuf]) -> Vec<(&'f FilePath, io::Result<Text>)> {
-    let read = |path: &'f PathBuf| {
-        (path.as_path(), read_file(path).map(|text| Text::of(path.display().to_string(), text)))
-    };
+    let read =
+        |path: &'f PathBuf| (path.as_path(), read_file(path).map(|text| Text::of(path.display().to_string(), text)));
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let each = files.len().div_ceil(processors).max(FILES_A_THREAD);
     if files.len() <= each {
@@ -260,7 +259,12 @@ fn envelope(node: &Node, problems: &mut Vec<Problem>) -> bool {
         Some(version) if version == API_VERSION => {}
         Some(version) => {
             let message = format!("apiVersion {version} is not known");
-            problem(Code::UnknownApiVersion, root.key("apiVersion"), message, format!("write `apiVersion: {API_VERSION}`"));
+            problem(
+                Code::UnknownApiVersion,
+                root.key("apiVersion"),
+                message,
+                format!("write `apiVersion: {API_VERSION}`"),
+            );
             return false;
         }
         None => {

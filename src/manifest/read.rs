@@ -168,11 +168,15 @@ impl ReadError {
                 (Code::MissingField, path.key(field), format!("{place} lacks `{field}`"), format!("add `{field}:`"))
             }
             What::Unknown(problem) => return Problem { path: path.clone(), ..problem.clone() },
-            What::Wrong(message) => (Code::WrongType, path.clone(), message.clone(), "write the value the field takes".to_owned()),
+            What::Wrong(message) => {
+                (Code::WrongType, path.clone(), message.clone(), "write the value the field takes".to_owned())
+            }
             What::Custom(text) if text.contains("name is 1 to 63") => {
                 (Code::BadName, path.clone(), text.clone(), "choose a name that follows the rule".to_owned())
             }
-            What::Custom(text) => (Code::WrongType, path.clone(), text.clone(), "write the value the field takes".to_owned()),
+            What::Custom(text) => {
+                (Code::WrongType, path.clone(), text.clone(), "write the value the field takes".to_owned())
+            }
         };
         Problem { code, path, aim: Aim::Value, message, help, span: None }
     }
@@ -294,7 +298,12 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
             Content::Map(entries) => {
                 let mut all: Vec<(&str, &Entry)> = Vec::with_capacity(entries.len());
                 let mut seen = BTreeSet::new();
-                all.extend(entries.iter().filter(|entry| seen.insert(entry.key.as_str())).map(|entry| (entry.key.as_str(), entry)));
+                all.extend(
+                    entries
+                        .iter()
+                        .filter(|entry| seen.insert(entry.key.as_str()))
+                        .map(|entry| (entry.key.as_str(), entry)),
+                );
                 visitor.visit_map(Entries { entries: all.into_iter(), value: None, shared: self.shared, trail })
             }
         }
@@ -308,7 +317,11 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         let Content::Map(entries) = &self.node.content else {
-            return Err(ReadError::from(What::Wrong(format!("expected a map of fields, found {}", self.node.described()))).at(self.trail));
+            return Err(ReadError::from(What::Wrong(format!(
+                "expected a map of fields, found {}",
+                self.node.described()
+            )))
+            .at(self.trail));
         };
         let entries = self.fields(fields, entries).into_iter();
         let trail = self.trail;
@@ -322,7 +335,11 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
         }
     }
 
-    fn deserialize_newtype_struct<V: de::Visitor<'n>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
+    fn deserialize_newtype_struct<V: de::Visitor<'n>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -391,7 +408,10 @@ impl<'n> de::MapAccess<'n> for Entries<'n, '_> {
         Ok(None)
     }
     fn next_value_seed<S: de::DeserializeSeed<'n>>(&mut self, seed: S) -> Result<S::Value, ReadError> {
-        let entry = self.value.take().ok_or_else(|| <ReadError as de::Error>::custom("a value was asked for before its key"))?;
+        let entry = self
+            .value
+            .take()
+            .ok_or_else(|| <ReadError as de::Error>::custom("a value was asked for before its key"))?;
         let trail = Trail::Key(self.trail, &entry.key);
         let reader = Reader { node: &entry.value, shared: self.shared, trail: &trail };
         seed.deserialize(reader).map_err(|error| error.at(&trail))

@@ -43,7 +43,8 @@ pub fn text(
     regions: &[Document<RegionSpec>],
     catalog: &dyn Catalog,
 ) -> String {
-    let mut text = format!("apiVersion: {API_VERSION}\nkind: Runbook\nmetadata:\n  name: {}\nspec:\n", scalar(name.as_str()));
+    let mut text =
+        format!("apiVersion: {API_VERSION}\nkind: Runbook\nmetadata:\n  name: {}\nspec:\n", scalar(name.as_str()));
     let _ok = writeln!(text, "  description: {}\n  steps:", description(kind));
     for (step, why) in draft(kind, group, regions, catalog) {
         write_step(&mut text, &step, why);
@@ -100,7 +101,8 @@ fn draft(
             switched.extend(verify.or(switch));
         }
     }
-    let ready = if switched.is_empty() { if verified.is_empty() { promoted } else { verified.clone() } } else { switched };
+    let ready =
+        if switched.is_empty() { if verified.is_empty() { promoted } else { verified.clone() } } else { switched };
     let mut awaited: Vec<StepName> = Vec::new();
     for probe in common_probes(group, regions) {
         awaited.extend(draft.add_await(&probe, &ready));
@@ -234,7 +236,9 @@ fn common_probes(group: &ProtectionGroupSpec, regions: &[Document<RegionSpec>]) 
         .collect();
     let Some(Some(first)) = serving.first() else { return Vec::new() };
     let everywhere = |name: &str| {
-        serving.iter().all(|region| region.is_some_and(|region| region.probes.iter().any(|probe| probe.name.as_str() == name)))
+        serving
+            .iter()
+            .all(|region| region.is_some_and(|region| region.probes.iter().any(|probe| probe.name.as_str() == name)))
     };
     first.probes.iter().map(|probe| probe.name.as_str().to_owned()).filter(|name| everywhere(name)).collect()
 }

@@ -7,7 +7,12 @@ const ALIKE: f64 = 0.82;
 pub fn closest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_ascii_lowercase();
     let alike = |word: &str| strsim::jaro_winkler(&found, &word.to_ascii_lowercase());
-    words.into_iter().map(|word| (alike(word), word)).filter(|(how, _)| *how >= ALIKE).fold(None, best).map(|(_, word)| word)
+    words
+        .into_iter()
+        .map(|word| (alike(word), word))
+        .filter(|(how, _)| *how >= ALIKE)
+        .fold(None, best)
+        .map(|(_, word)| word)
 }
 
 /// The first of equals wins, so that the answer does not depend on chance.

@@ -18,8 +18,9 @@ use super::locate::{Content, Entry, Node, Span};
 
 /// Bytes of a file. The largest runbook that was tried, 2,000 steps, has 192 KiB.
 pub const MAX_BYTES: usize = 4 << 20;
-/// Nodes of a document, aliases unfolded. A step has about 20, so this is 10,000 steps.
-pub const MAX_NODES: usize = 200_000;
+/// Nodes of a file, aliases unfolded. A step has about 20, so this is 5,000 steps; they take a quarter of a second to
+/// read.
+pub const MAX_NODES: usize = 100_000;
 /// Nesting. The deepest thing that the kinds declare is 9 deep; `with` may hold free data. Reading takes about 20 KiB
 /// of stack for each level in a debug build, and a thread has 2 MiB.
 pub const MAX_DEPTH: usize = 32;
@@ -57,7 +58,13 @@ pub fn documents(text: &str) -> Vec<Result<Node, Refused>> {
         return vec![Err(Refused { why: Why::Limits, span: start(), detail })];
     }
     let mut all = Vec::new();
+    let mut nodes = 0;
     for piece in pieces(text) {
+        if nodes > MAX_NODES {
+            let detail = format!("the file has more than {MAX_NODES} nodes");
+            all.push(Err(Refused { why: Why::Limits, span: piece.moved(start()), detail }));
+            break;
+        }
         if all.len() >= MAX_DOCUMENTS {
             let detail = format!("the file has more than {MAX_DOCUMENTS} documents");
             all.push(Err(Refused { why: Why::Limits, span: piece.moved(start()), detail }));
@@ -67,12 +74,20 @@ pub fn documents(text: &str) -> Vec<Result<Node, Refused>> {
             continue;
         }
         match serde_saphyr::from_multiple_with_options::<Written>(piece.text, strict()) {
-            Ok(nodes) => all.extend(nodes.into_iter().map(|node| {
+            Ok(read) => all.extend(read.into_iter().map(|node| {
                 let mut node = node.0;
-                piece.shift(&mut node);
+                nodes += piece.shift(&mut node);
                 Ok(node)
             })),
-            Err(error) => all.push(Err(refused(&piece, &error))),
+            Err(error) => {
+                let refused = refused(&piece, &error);
+                // A file that tried once to exhaust the machine gets no second try.
+                let hostile = refused.why == Why::Limits;
+                all.push(Err(refused));
+                if hostile {
+                    break;
+                }
+            }
         }
     }
     all
@@ -130,20 +145,24 @@ impl Piece<'_> {
         span.line += self.lines;
         span
     }
-    fn shift(&self, node: &mut Node) {
+    /// Places in the piece become places in the file. Answers with the number of nodes.
+    fn shift(&self, node: &mut Node) -> usize {
         node.span = self.moved(node.span);
         match &mut node.content {
-            Content::List(items) => items.iter_mut().for_each(|item| self.shift(item)),
-            Content::Map(entries) => entries.iter_mut().for_each(|entry| {
-                entry.key_span = self.moved(entry.key_span);
-                self.shift(&mut entry.value);
-            }),
+            Content::List(items) => 1 + items.iter_mut().map(|item| self.shift(item)).sum::<usize>(),
+            Content::Map(entries) => {
+                let below = entries.iter_mut().map(|entry| {
+                    entry.key_span = self.moved(entry.key_span);
+                    1 + self.shift(&mut entry.value)
+                });
+                1 + below.sum::<usize>()
+            }
             Content::Null
             | Content::Bool(_)
             | Content::Signed(_)
             | Content::Unsigned(_)
             | Content::Float(_)
-            | Content::Text(_) => {}
+            | Content::Text(_) => 1,
         }
     }
 }
@@ -155,7 +174,8 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut from_line = 0;
     let mut at = 0;
     for (number, line) in (0_u32..).zip(text.split_inclusive('\n')) {
-        let starts = line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        let starts =
+            line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
         if starts && at > from {
             pieces.extend(piece(text, from..at, from_line));
             from = at;

@@ -19,11 +19,14 @@ impl Network {
             return Err(format!("the prefix length is 0 to {most}"));
         }
         let network = Self { first, prefix };
-        if bits(first) & !mask(first, prefix) == 0 { Ok(network) } else { Err("it has bits set behind the prefix".to_owned()) }
+        if bits(first) & !mask(first, prefix) == 0 {
+            Ok(network)
+        } else {
+            Err("it has bits set behind the prefix".to_owned())
+        }
     }
     pub(super) fn contains(&self, address: IpAddr) -> bool {
-        self.first.is_ipv4() == address.is_ipv4()
-            && bits(address) & mask(self.first, self.prefix) == bits(self.first)
+        self.first.is_ipv4() == address.is_ipv4() && bits(address) & mask(self.first, self.prefix) == bits(self.first)
     }
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.contains(other.first) || other.contains(self.first)
@@ -87,7 +90,9 @@ fn host_and_port(text: &str) -> Result<(&str, Option<u16>), String> {
     };
     let port = match port {
         None => None,
-        Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| format!("`{port}` is no port"))?),
+        Some(port) => {
+            Some(port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| format!("`{port}` is no port"))?)
+        }
     };
     Ok((host, port))
 }

@@ -51,7 +51,9 @@ fn condition(place: Place<'_, '_>, text: &str, path: &Path, notes: &mut Notes<'_
         return;
     }
     match decide::holds(text, &Value::Null) {
-        Ok(false) => notes.add(Code::NeverHolds, path, "this is false whatever happens", "correct it, or remove the step"),
+        Ok(false) => {
+            notes.add(Code::NeverHolds, path, "this is false whatever happens", "correct it, or remove the step")
+        }
         Ok(true) => notes.add(Code::AlwaysHolds, path, "this is true whatever happens", "remove it"),
         Err(error) => notes.add(Code::BadExpression, path, error.to_string(), "compare something: `a == b`"),
     }
@@ -64,13 +66,20 @@ fn parameters(place: Place<'_, '_>, with: &Map<String, Value>, path: &Path, note
 fn texts(place: Place<'_, '_>, value: &Value, path: &Path, notes: &mut Notes<'_, RunbookSpec>) {
     match value {
         Value::String(text) if decide::is_template(text) => known(place, decide::compile_check_text(text), path, notes),
-        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| texts(place, item, &path.at(index), notes)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| texts(place, item, &path.at(index), notes))
+        }
         Value::Object(map) => parameters(place, map, path, notes),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn known(place: Place<'_, '_>, names: Result<Vec<UsedName>, ExprError>, path: &Path, notes: &mut Notes<'_, RunbookSpec>) {
+fn known(
+    place: Place<'_, '_>,
+    names: Result<Vec<UsedName>, ExprError>,
+    path: &Path,
+    notes: &mut Notes<'_, RunbookSpec>,
+) {
     match names {
         Err(error) => notes.add(Code::BadExpression, path, error.to_string(), "see `lifeboat explain LB0201`"),
         Ok(names) => names.iter().for_each(|name| check_name(place, name, path, notes)),
@@ -127,7 +136,8 @@ fn check_output(
             notes.add(Code::OutputTooEarly, path, message, "its output is known only after the act, in `verify`");
         }
     } else if !book.graph.is_before(at, place.step) {
-        let message = format!("`{}` may not be known yet: `{step}` is not among the steps this one needs", name.dotted());
+        let message =
+            format!("`{}` may not be known yet: `{step}` is not among the steps this one needs", name.dotted());
         notes.add(Code::OutputTooEarly, path, message, format!("add `{step}` to `needs`"));
     } else if let Some(why) = may_be_missing(used).filter(|_| !name.guarded && output.is_some()) {
         let message = format!("`{}` may be missing: step `{step}` has {why}", name.dotted());
@@ -137,7 +147,14 @@ fn check_output(
     }
 }
 
-fn check_field(book: &Book<'_>, at: usize, used: &StepSpec, output: &str, path: &Path, notes: &mut Notes<'_, RunbookSpec>) {
+fn check_field(
+    book: &Book<'_>,
+    at: usize,
+    used: &StepSpec,
+    output: &str,
+    path: &Path,
+    notes: &mut Notes<'_, RunbookSpec>,
+) {
     let facts = book.facts.get(at).map_or(&[][..], Vec::as_slice);
     if facts.is_empty() || facts.iter().any(|facts| facts.outputs.contains(&output)) {
         return;

@@ -20,20 +20,31 @@ pub(super) fn check(world: &World<'_>, notes: &mut Notes<'_, ProtectionGroupSpec
     time_to_live(spec, notes);
     let targets = Path::spec().key("targets");
     if spec.targets.is_empty() {
-        notes.add_at_key(Code::NoTargets, &targets, "the group has no targets", "declare what moves: databases, storages, names");
+        notes.add_at_key(
+            Code::NoTargets,
+            &targets,
+            "the group has no targets",
+            "declare what moves: databases, storages, names",
+        );
     }
     repeated_names(notes, &targets, "target", spec.targets.iter().map(|target| target.name.as_str()));
     for (_, name, key) in named_runbooks(spec) {
         if world.documents.runbook(name).is_none() && !world.documents.is_broken::<RunbookSpec>(name) {
             let known = world.documents.runbooks.iter().map(|runbook| runbook.name.as_str());
-            let help = suggest::help(name.as_str(), known, "load its file, or leave the entry out to use the built-in one");
+            let help =
+                suggest::help(name.as_str(), known, "load its file, or leave the entry out to use the built-in one");
             let path = Path::spec().key("runbooks").key(key);
             notes.add(Code::UnknownRunbook, &path, format!("there is no runbook `{name}`"), help);
         }
     }
     if !(1..=10).contains(&spec.approvals.required) {
         let message = format!("a run needs 1 to 10 persons, found {}", spec.approvals.required);
-        notes.add(Code::OutOfRange, &Path::spec().key("approvals").key("required"), message, "the requester counts as one");
+        notes.add(
+            Code::OutOfRange,
+            &Path::spec().key("approvals").key("required"),
+            message,
+            "the requester counts as one",
+        );
     }
 }
 
@@ -70,7 +81,12 @@ fn regions(world: &World<'_>, spec: &ProtectionGroupSpec, notes: &mut Notes<'_, 
     let mut preferred = spec.regions.iter().enumerate().filter(|(_, region)| region.role == MemberRole::Preferred);
     match (preferred.next(), preferred.next()) {
         (None, _) if serving > 0 => {
-            notes.add_at_key(Code::PreferredCount, &list, "no region is preferred", "give one of them `role: Preferred`");
+            notes.add_at_key(
+                Code::PreferredCount,
+                &list,
+                "no region is preferred",
+                "give one of them `role: Preferred`",
+            );
         }
         (Some((_, first)), Some((index, second))) => {
             let message = format!("both `{}` and `{}` are preferred", first.name, second.name);
@@ -120,14 +136,24 @@ fn detection(spec: &ProtectionGroupSpec, notes: &mut Notes<'_, ProtectionGroupSp
         notes.add(Code::QuorumTooLarge, &quorum, message, help);
     } else if detection.observer_quorum == 1 && spec.automation == Automation::Automatic {
         let message = "failovers start by themselves on the word of one observer";
-        notes.add(Code::OneObserverDecides, &Path::spec().key("automation"), message, "set `observerQuorum: 2` or more");
+        notes.add(
+            Code::OneObserverDecides,
+            &Path::spec().key("automation"),
+            message,
+            "set `observerQuorum: 2` or more",
+        );
     }
     let notices = detection.period_seconds * f64::from(detection.failure_threshold);
     #[expect(clippy::cast_precision_loss, reason = "objectives are far below 2^52 seconds")]
     let objective = spec.objectives.recovery_time_seconds as f64;
     if sound && objective > 0.0 && notices * 2.0 >= objective {
         let message = format!("noticing an outage takes {notices} s of the {objective} s that recovery may take");
-        notes.add(Code::DetectionTooSlow, &path.key("periodSeconds"), message, "probe more often, or lower the threshold");
+        notes.add(
+            Code::DetectionTooSlow,
+            &path.key("periodSeconds"),
+            message,
+            "probe more often, or lower the threshold",
+        );
     }
 }
 
@@ -144,7 +170,8 @@ fn time_to_live(spec: &ProtectionGroupSpec, notes: &mut Notes<'_, ProtectionGrou
                 let message = format!("a time to live is 1 to {DAY} seconds, found {ttl}");
                 notes.add(Code::OutOfRange, &path, message, "30 seconds are usual for names that fail over");
             } else if objective > 0 && ttl * 3 > objective {
-                let message = format!("resolvers keep the old answer for {ttl} s of the {objective} s that recovery may take");
+                let message =
+                    format!("resolvers keep the old answer for {ttl} s of the {objective} s that recovery may take");
                 notes.add(Code::TtlTooLong, &path, message, format!("write {} or less", (objective / 3).max(1)));
             }
         }

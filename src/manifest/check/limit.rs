@@ -11,7 +11,8 @@ const MOST_SECONDS: u64 = 86_400;
 
 /// How long a step says that it takes, in seconds: `within`, or the `seconds` of a wait.
 pub(in crate::manifest) fn written_limit(step: &StepSpec) -> Option<(&'static str, f64)> {
-    let number = |key: &'static str| step.with.get(key).and_then(serde_json::Value::as_f64).map(|seconds| (key, seconds));
+    let number =
+        |key: &'static str| step.with.get(key).and_then(serde_json::Value::as_f64).map(|seconds| (key, seconds));
     match step.uses.as_str() {
         "wait" => number("seconds"),
         "probe.await" | "database.catchUp" | "storage.catchUp" => number("within"),
@@ -23,7 +24,12 @@ pub(super) fn check(step: &StepSpec, path: &Path, notes: &mut Notes<'_, RunbookS
     let limit = written_limit(step);
     match step.timeout_seconds {
         Some(0) => {
-            notes.add(Code::TimeoutNeverHolds, &path.key("timeoutSeconds"), "a try of 0 seconds ends before it begins", "write at least 1");
+            notes.add(
+                Code::TimeoutNeverHolds,
+                &path.key("timeoutSeconds"),
+                "a try of 0 seconds ends before it begins",
+                "write at least 1",
+            );
         }
         Some(seconds) if seconds > MOST_SECONDS => {
             let message = format!("a try may take 1 to {MOST_SECONDS} seconds, found {seconds}");
@@ -32,7 +38,9 @@ pub(super) fn check(step: &StepSpec, path: &Path, notes: &mut Notes<'_, RunbookS
         #[expect(clippy::cast_precision_loss, reason = "at most 86,400")]
         Some(seconds) => {
             if let Some((key, limit)) = limit.filter(|(_, limit)| *limit > seconds as f64) {
-                let message = format!("`{key}: {limit}` is longer than `timeoutSeconds: {seconds}`, so the step is always cut off");
+                let message = format!(
+                    "`{key}: {limit}` is longer than `timeoutSeconds: {seconds}`, so the step is always cut off"
+                );
                 let help = format!("raise `timeoutSeconds` above {limit}, or leave it out");
                 notes.add(Code::TimeoutNeverHolds, &path.key("with").key(key), message, help);
             }

@@ -19,7 +19,12 @@ pub(super) fn check(
         region::check_server(server, &path.key("authoritative").at(index), notes);
     }
     if !address::is_host_name(&dns.zone) {
-        notes.add(Code::BadAddress, &path.key("zone"), format!("`{}` is no zone", dns.zone), "write it like example.com");
+        notes.add(
+            Code::BadAddress,
+            &path.key("zone"),
+            format!("`{}` is no zone", dns.zone),
+            "write it like example.com",
+        );
     }
     if dns.records.is_empty() {
         let message = "the target has no records, so a switch would do nothing";
@@ -45,7 +50,12 @@ fn check_record(
 ) {
     let (name, zone) = (bare(&record.name), bare(zone));
     if !address::is_host_name(&record.name) {
-        notes.add(Code::BadRecordValue, &path.key("name"), format!("`{}` is no name", record.name), "write the full name");
+        notes.add(
+            Code::BadRecordValue,
+            &path.key("name"),
+            format!("`{}` is no name", record.name),
+            "write the full name",
+        );
     } else if name != zone && !name.ends_with(&format!(".{zone}")) {
         let message = format!("`{}` is not in the zone `{zone}`", record.name);
         notes.add(Code::OutsideZone, &path.key("name"), message, format!("write {}.{zone}, or correct the zone", name));
@@ -65,7 +75,12 @@ fn check_record(
         }
         for (at, value) in entry.values.iter().enumerate() {
             if let Err(wanted) = fits(record.kind, value) {
-                notes.add(Code::BadRecordValue, &values.at(at), format!("`{value}` is not {wanted}"), format!("write {wanted}"));
+                notes.add(
+                    Code::BadRecordValue,
+                    &values.at(at),
+                    format!("`{value}` is not {wanted}"),
+                    format!("write {wanted}"),
+                );
             }
         }
     }

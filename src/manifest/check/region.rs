@@ -2,12 +2,7 @@
 
 use super::{Notes, address, repeated_names};
 use crate::{
-    manifest::{
-        code::Code,
-        document::Documents,
-        finding::Finding,
-        locate::Path,
-    },
+    manifest::{code::Code, document::Documents, finding::Finding, locate::Path},
     spec::{BadChoice, ProbeKind, ProbeSpec, RegionSpec},
 };
 
@@ -79,7 +74,12 @@ pub(super) fn check_url<T: crate::manifest::Kind>(text: &str, schemes: &[&str], 
             notes.add(Code::BadUrl, path, format!("`{}` is no scheme that works here", url.scheme), wanted);
         }
         Ok(url) if url.user.is_some() => {
-            notes.add(Code::BadUrl, path, "the URL names a user", "leave the user out of the URL, and write it in its own field");
+            notes.add(
+                Code::BadUrl,
+                path,
+                "the URL names a user",
+                "leave the user out of the URL, and write it in its own field",
+            );
         }
         Ok(_) => {}
     }
@@ -99,7 +99,9 @@ pub(super) fn check_overlaps(documents: &Documents, findings: &mut Vec<Finding>)
         for (index, text) in region.spec.addresses.iter().enumerate() {
             let Ok(network) = address::Network::parse(text) else { continue };
             let other = seen.iter().find(|(other, known, _)| *other != place && known.overlaps(&network));
-            if let Some((other, _, theirs)) = other.and_then(|(at, n, text)| Some((documents.regions.get(*at)?, n, text))) {
+            if let Some((other, _, theirs)) =
+                other.and_then(|(at, n, text)| Some((documents.regions.get(*at)?, n, text)))
+            {
                 let message = format!("`{text}` overlaps with `{theirs}` of region {}", other.name);
                 let path = Path::spec().key("addresses").at(index);
                 findings.push(region.finding(Code::NetworksOverlap, &path, message, "declare smaller networks"));

@@ -48,7 +48,8 @@ fn fenced(book: &Book<'_>, place: usize, fence: Verb, path: &Path, notes: &mut N
     }
     let fences = book.places(fence, Some(target));
     if fences.is_empty() || !book.graph.any_before(&fences, place) {
-        let message = format!("`{}` promotes `{target}`, and no fence of `{target}` is among the steps it needs", step.name);
+        let message =
+            format!("`{}` promotes `{target}`, and no fence of `{target}` is among the steps it needs", step.name);
         let help = match fences.first().and_then(|fence| book.steps.get(*fence)) {
             Some(fence) => format!("add `{}` to its `needs`", fence.name),
             None => format!("add a step with `uses: {fence}` and `target: {target}`, and need it"),

@@ -92,7 +92,8 @@ fn check_postgres(
                 if url.path.len() < 2 && !url.password {
                     notes.add(Code::BadUrl, &at, "the URL names no database", "write postgres://host:port/database");
                 }
-                servers.push((&member.region, format!("{}:{}", url.host.to_ascii_lowercase(), url.port.unwrap_or(5432))));
+                servers
+                    .push((&member.region, format!("{}:{}", url.host.to_ascii_lowercase(), url.port.unwrap_or(5432))));
             }
             Err(_) => servers.push((&member.region, format!("bad/{index}"))),
         }

@@ -71,7 +71,13 @@ fn check_target(
 }
 
 /// Every serving region can be the destination, so each needs the probe.
-fn check_probe(book: &Book<'_>, group: &ProtectionGroupSpec, step: &StepSpec, path: &Path, notes: &mut Notes<'_, RunbookSpec>) {
+fn check_probe(
+    book: &Book<'_>,
+    group: &ProtectionGroupSpec,
+    step: &StepSpec,
+    path: &Path,
+    notes: &mut Notes<'_, RunbookSpec>,
+) {
     let Some(probe) = step.with.get("probe").and_then(serde_json::Value::as_str) else { return };
     if crate::decide::is_template(probe) {
         return;
@@ -79,7 +85,8 @@ fn check_probe(book: &Book<'_>, group: &ProtectionGroupSpec, step: &StepSpec, pa
     let serving = group.regions.iter().filter(|region| region.role != MemberRole::Witness);
     let regions: Vec<&RegionSpec> =
         serving.filter_map(|region| book.world.regions.get(&region.name)).map(|region| &region.spec).collect();
-    let names = |region: &&RegionSpec| region.probes.iter().map(|probe| probe.name.as_str().to_owned()).collect::<Vec<_>>();
+    let names =
+        |region: &&RegionSpec| region.probes.iter().map(|probe| probe.name.as_str().to_owned()).collect::<Vec<_>>();
     let lacking: Vec<&str> = group
         .regions
         .iter()
@@ -191,7 +198,8 @@ fn check_moved(book: &Book<'_>, using: Use<'_>, notes: &mut Notes<'_, RunbookSpe
             Some(Capability::General) | None => continue,
         };
         if book.places(moves, Some(&target.name)).is_empty() {
-            let message = format!("the {} of group `{}` never moves target `{}`", using.kind, using.group.name, target.name);
+            let message =
+                format!("the {} of group `{}` never moves target `{}`", using.kind, using.group.name, target.name);
             let help = format!("add a step with `uses: {moves}` and `target: {}`", target.name);
             notes.add_at_key(Code::TargetNotMoved, &Path::spec().key("steps"), message, help);
         }
@@ -213,7 +221,11 @@ fn check_objective(book: &Book<'_>, using: Use<'_>, notes: &mut Notes<'_, Runboo
     let waits: Vec<f64> = book
         .steps
         .iter()
-        .map(|step| if step.uses == Verb::Wait.as_str() { written_limit(step).map_or(0.0, |limit| limit.1) } else { 0.0 })
+        .map(
+            |step| {
+                if step.uses == Verb::Wait.as_str() { written_limit(step).map_or(0.0, |limit| limit.1) } else { 0.0 }
+            },
+        )
         .collect();
     let (seconds, way) = book.graph.longest(&waits);
     let way: Vec<usize> = way.into_iter().filter(|place| waits.get(*place).is_some_and(|wait| *wait > 0.0)).collect();
@@ -225,7 +237,10 @@ fn check_objective(book: &Book<'_>, using: Use<'_>, notes: &mut Notes<'_, Runboo
     let limits: Vec<f64> = book.each().map(|(place, step, verb, _)| may_take(book, place, step, verb)).collect();
     let (seconds, way) = book.graph.longest(&limits);
     if let Some(last) = way.last().filter(|_| seconds > objective) {
-        let message = format!("by its time limits the run may take {seconds:.0} s ({}), and the objective is {objective} s", names(&way));
+        let message = format!(
+            "by its time limits the run may take {seconds:.0} s ({}), and the objective is {objective} s",
+            names(&way)
+        );
         let help = "shorten `timeoutSeconds` to what is realistic, or let steps run in parallel";
         notes.add(Code::TimeoutsExceedObjective, &list.at(*last).key("name"), message, help);
     }
@@ -239,7 +254,8 @@ fn may_take(book: &Book<'_>, place: usize, step: &StepSpec, verb: Option<Verb>) 
     }
     #[expect(clippy::cast_precision_loss, reason = "at most 86,400")]
     let declared = step.timeout_seconds.map(|seconds| seconds as f64);
-    let expected = book.facts.get(place).into_iter().flatten().map(|facts| facts.expected.as_secs_f64()).fold(0.0, f64::max);
+    let expected =
+        book.facts.get(place).into_iter().flatten().map(|facts| facts.expected.as_secs_f64()).fold(0.0, f64::max);
     match (verb, declared) {
         (Some(Verb::Wait), _) => written_limit(step).map_or(0.0, |limit| limit.1),
         (_, Some(declared)) => declared,

@@ -22,7 +22,8 @@ fn takes<T: DeserializeOwned>(with: &Map<String, Value>) -> Result<(), String> {
 fn facts(verb: Verb) -> Descriptor {
     use Effect::{Changes, Destroys, Reads};
     use Touches::{Both, Destination, Neither, Source, SourceIfAlive};
-    let (touches, effect, expected, outputs, check): (Touches, Effect, u64, &'static [&'static str], Check) = match verb {
+    let (touches, effect, expected, outputs, check): (Touches, Effect, u64, &'static [&'static str], Check) = match verb
+    {
         Verb::DatabaseFence => (SourceIfAlive, Destroys, 5, &["method", "effect"], takes::<NoParams>),
         Verb::DatabaseUnfence => (Source, Changes, 5, &[], takes::<NoParams>),
         Verb::DatabaseCatchUp => (Both, Reads, 5, &["lag_bytes", "lag_seconds"], takes::<WithinParams>),

@@ -104,8 +104,21 @@ fn data() -> impl Strategy<Value = Value> {
         (-1_000_000_i32..1_000_000).prop_map(|number| Value::from(f64::from(number) / 8.0)),
         "[a-zA-Z0-9 :#'\"{}\\[\\],&*!|>%@`~é\n\t=<?-]{0,24}".prop_map(Value::from),
         prop_oneof![
-            Just("no"), Just("yes"), Just("on"), Just("null"), Just("~"), Just("0x1F"), Just("1e3"), Just("0o17"),
-            Just("true"), Just("12:30"), Just("2026-01-02"), Just("<<"), Just("="), Just(".inf"), Just("1_000"),
+            Just("no"),
+            Just("yes"),
+            Just("on"),
+            Just("null"),
+            Just("~"),
+            Just("0x1F"),
+            Just("1e3"),
+            Just("0o17"),
+            Just("true"),
+            Just("12:30"),
+            Just("2026-01-02"),
+            Just("<<"),
+            Just("="),
+            Just(".inf"),
+            Just("1_000"),
         ]
         .prop_map(Value::from),
     ];

@@ -18,7 +18,11 @@ fn name(text: &str) -> RegionName {
     RegionName::new(text).unwrap()
 }
 
-fn compile(documents: &Documents, runbook: &Document<RunbookSpec>, kind: RunKind) -> Result<lifeboat::model::Plan, Vec<Finding>> {
+fn compile(
+    documents: &Documents,
+    runbook: &Document<RunbookSpec>,
+    kind: RunKind,
+) -> Result<lifeboat::model::Plan, Vec<Finding>> {
     let (source, destination) = (name("fra"), name("dub"));
     let route = manifest::Route { kind, source: &source, destination: &destination };
     manifest::compile(&documents.groups[0], runbook, &documents.regions, &TestCatalog, route)
@@ -30,7 +34,8 @@ fn a_plan_says_in_full_what_the_runbook_leaves_open() {
     let runbook = documents.runbooks.iter().find(|runbook| runbook.name.as_str() == "region-failover").unwrap();
     let plan = compile(&documents, runbook, RunKind::Failover).unwrap();
     plan.check().unwrap();
-    let facts = TestCatalog.descriptor(Some("postgres"), lifeboat::model::Capability::Database, Verb::DatabasePromote).unwrap();
+    let facts =
+        TestCatalog.descriptor(Some("postgres"), lifeboat::model::Capability::Database, Verb::DatabasePromote).unwrap();
     let promote = &plan.steps[2];
     assert_eq!((promote.verb, promote.timeout_ms), (Verb::DatabasePromote, 60_000));
     assert_eq!((promote.retry.attempts, promote.effect), (facts.attempts, facts.effect));
@@ -135,7 +140,8 @@ fn the_schemas_are_what_the_types_say() {
 #[test]
 fn large_inputs_are_checked_in_time() {
     let limit = Duration::from_millis(if cfg!(debug_assertions) { 5_000 } else { 200 });
-    let mut text = "apiVersion: lifeboat.dev/v1alpha1\nkind: Runbook\nmetadata: {name: large}\nspec:\n  steps:\n".to_owned();
+    let mut text =
+        "apiVersion: lifeboat.dev/v1alpha1\nkind: Runbook\nmetadata: {name: large}\nspec:\n  steps:\n".to_owned();
     for step in 0..1_000 {
         let needs = match step {
             0 => String::new(),

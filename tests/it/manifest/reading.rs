@@ -3,9 +3,7 @@
 use super::*;
 
 fn region(name: &str) -> String {
-    format!(
-        "apiVersion: lifeboat.dev/v1alpha1\nkind: Region\nmetadata: {{name: {name}}}\nspec: {{provider: other}}\n"
-    )
+    format!("apiVersion: lifeboat.dev/v1alpha1\nkind: Region\nmetadata: {{name: {name}}}\nspec: {{provider: other}}\n")
 }
 
 #[test]
@@ -71,9 +69,15 @@ fn no_secret_is_drawn_or_written_whatever_else_is_wrong() {
         group.replace("secret: {env: TSIG_SECRET}", &format!("secret: [{secret}]")),
         group.replace("secret: {env: TSIG_SECRET}", &format!("secret: {secret}, algoritm: x")),
         group.replace("secret: {env: TSIG_SECRET}", &format!("secret: \"{secret}\", [")),
-        group.replace("algorithm: hmac-sha256, secret: {env: TSIG_SECRET}", &format!("secret: {secret}, algorithm: md5")),
+        group.replace(
+            "algorithm: hmac-sha256, secret: {env: TSIG_SECRET}",
+            &format!("secret: {secret}, algorithm: md5"),
+        ),
         group.replace("postgres://10.1.0.10", &format!("postgres://me:{secret}@10.1.0.10")),
-        group.replace("\"postgres://10.1.0.10:5432/orders\", user", &format!("\"postgres://me:{secret}@10.1.0.10\", [, user")),
+        group.replace(
+            "\"postgres://10.1.0.10:5432/orders\", user",
+            &format!("\"postgres://me:{secret}@10.1.0.10\", [, user"),
+        ),
         group.replace("password: {file: /run/secrets/pg}", &format!("password: |\n        {secret}\n      ")),
     ];
     for text in broken {
@@ -104,15 +108,20 @@ fn a_literal_secret_in_an_object_of_a_cluster_is_found_by_its_path() {
     insta::assert_snapshot!(render(&findings, Look::default()));
 }
 
-/// 10⁹ laughs, 20,000 levels, 300,000 nodes, 6 MiB: each refused within a second of processor time and 64 MiB, in a
-/// debug build.
+/// 10⁹ laughs (once, and 4,000 times), 20,000 levels, 300,000 nodes, 6 MiB: each refused within half a second of
+/// processor time and 64 MiB; a debug build of all crates may take ten times that.
 #[test]
 fn a_bomb_is_refused_in_bounded_time_and_memory() {
     let mut laughs = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for (from, to) in "abcdefgh".chars().zip("bcdefghi".chars()) {
         laughs.push_str(&format!("{to}: &{to} [{}]\n", vec![format!("*{from}"); 10].join(", ")));
     }
+    let limit = Duration::from_millis(if cfg!(debug_assertions) { 5_000 } else { 500 });
+    let almost = "---\na: &a [x, x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n\
+                  c: [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\n";
     let bombs = [
+        ("many laughs", format!("---\n{laughs}").repeat(4_000)),
+        ("many that almost laugh", almost.repeat(900)),
         ("laughs", laughs),
         ("deep flow", "[".repeat(20_000)),
         ("deep block", (0..2_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect()),
@@ -130,7 +139,7 @@ fn a_bomb_is_refused_in_bounded_time_and_memory() {
         let grown = peak_kib().saturating_sub(before);
         assert!(manifest::has_errors(&loaded.findings), "{name}");
         assert!(loaded.findings.iter().any(|finding| matches!(finding.code, Code::TooLarge | Code::NotYaml)), "{name}");
-        assert!(took < Duration::from_secs(1), "{name} took {took:?}");
+        assert!(took < limit, "{name} took {took:?}");
         assert!(grown < 64 * 1024, "{name} took {grown} KiB");
     }
 }
