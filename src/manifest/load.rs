@@ -53,6 +53,8 @@ const METADATA: &[&str] = &[
     "managedFields",
     "selfLink",
 ];
+/// Fields of a document. `status` belongs to the cluster, and is not read.
+const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
 const KINDS: &[&str] = &[RegionSpec::KIND, ProtectionGroupSpec::KIND, RunbookSpec::KIND];
 
 /// Loads files, and every `*.yaml` and `*.yml` of folders, in order of their names. Names that begin with a dot are
@@ -286,7 +288,6 @@ fn envelope(node: &Node, problems: &mut Vec<Problem>) -> bool {
             return false;
         }
     }
-    const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
     for entry in entries.iter().filter(|entry| !TOP.contains(&entry.key.as_str())) {
         problems.push(read::unknown_field(root.key(&entry.key), &entry.key, TOP));
     }

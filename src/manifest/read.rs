@@ -294,7 +294,7 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
             Content::Unsigned(value) => visitor.visit_u64(*value),
             Content::Float(value) => visitor.visit_f64(*value),
             Content::Text(text) => visitor.visit_borrowed_str(text),
-            Content::List(items) => visitor.visit_seq(Items { items, at: 0, shared: self.shared, trail }),
+            Content::List(items) => visitor.visit_seq(Items { all: items, at: 0, shared: self.shared, trail }),
             Content::Map(entries) => {
                 let mut all: Vec<(&str, &Entry)> = Vec::with_capacity(entries.len());
                 let mut seen = BTreeSet::new();
@@ -304,7 +304,7 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
                         .filter(|entry| seen.insert(entry.key.as_str()))
                         .map(|entry| (entry.key.as_str(), entry)),
                 );
-                visitor.visit_map(Entries { entries: all.into_iter(), value: None, shared: self.shared, trail })
+                visitor.visit_map(Entries { rest: all.into_iter(), value: None, shared: self.shared, trail })
             }
         }
         .map_err(|error: ReadError| error.at(trail))
@@ -325,7 +325,9 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
         };
         let entries = self.fields(fields, entries).into_iter();
         let trail = self.trail;
-        visitor.visit_map(Entries { entries, value: None, shared: self.shared, trail }).map_err(|error| error.at(trail))
+        visitor
+            .visit_map(Entries { rest: entries, value: None, shared: self.shared, trail })
+            .map_err(|error| error.at(trail))
     }
 
     fn deserialize_option<V: de::Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -366,7 +368,7 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
 }
 
 struct Items<'n, 't> {
-    items: &'n [Node],
+    all: &'n [Node],
     at: usize,
     shared: &'t Shared,
     trail: &'t Trail<'t>,
@@ -375,7 +377,7 @@ struct Items<'n, 't> {
 impl<'n> de::SeqAccess<'n> for Items<'n, '_> {
     type Error = ReadError;
     fn next_element_seed<S: de::DeserializeSeed<'n>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        while let Some(node) = self.items.get(self.at) {
+        while let Some(node) = self.all.get(self.at) {
             let trail = Trail::At(self.trail, self.at);
             self.at += 1;
             if !self.shared.leaves_out(&trail) {
@@ -388,7 +390,7 @@ impl<'n> de::SeqAccess<'n> for Items<'n, '_> {
 }
 
 struct Entries<'n, 't> {
-    entries: std::vec::IntoIter<(&'n str, &'n Entry)>,
+    rest: std::vec::IntoIter<(&'n str, &'n Entry)>,
     value: Option<&'n Entry>,
     shared: &'t Shared,
     trail: &'t Trail<'t>,
@@ -397,7 +399,7 @@ struct Entries<'n, 't> {
 impl<'n> de::MapAccess<'n> for Entries<'n, '_> {
     type Error = ReadError;
     fn next_key_seed<S: de::DeserializeSeed<'n>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        for (key, entry) in self.entries.by_ref() {
+        for (key, entry) in self.rest.by_ref() {
             if self.shared.leaves_out(&Trail::Key(self.trail, &entry.key)) {
                 continue;
             }

@@ -97,7 +97,7 @@ pub fn documents(text: &str) -> Vec<Result<Node, Refused>> {
 ///
 /// # Errors
 /// When the value cannot be YAML; the crate's own document types always can.
-pub fn emit<T: Serialize>(value: &T) -> Result<String, String> {
+pub(super) fn emit<T: Serialize>(value: &T) -> Result<String, String> {
     serde_saphyr::to_string(value).map_err(|error| error.to_string())
 }
 

@@ -58,7 +58,7 @@ fn check_record(
         );
     } else if name != zone && !name.ends_with(&format!(".{zone}")) {
         let message = format!("`{}` is not in the zone `{zone}`", record.name);
-        notes.add(Code::OutsideZone, &path.key("name"), message, format!("write {}.{zone}, or correct the zone", name));
+        notes.add(Code::OutsideZone, &path.key("name"), message, format!("write {name}.{zone}, or correct the zone"));
     }
     let list = path.key("byRegion");
     let regions = record.by_region.iter().map(|entry| &entry.region);

@@ -13,6 +13,14 @@ use serde_json::{Map, Value};
 
 pub struct TestCatalog;
 
+/// Which side becomes the copy.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reverse {
+    #[serde(default, rename = "member")]
+    _member: Option<String>,
+}
+
 type Check = fn(&Map<String, Value>) -> Result<(), String>;
 
 fn takes<T: DeserializeOwned>(with: &Map<String, Value>) -> Result<(), String> {
@@ -32,7 +40,7 @@ fn facts(verb: Verb) -> Descriptor {
             (Destination, Destroys, 5, outputs, takes::<NoParams>)
         }
         Verb::DatabaseVerify => (Destination, Changes, 1, &["position"], takes::<NoParams>),
-        Verb::DatabaseReverse => (Both, Destroys, 60, &[], takes::<NoParams>),
+        Verb::DatabaseReverse => (Both, Destroys, 60, &[], takes::<Reverse>),
         Verb::StorageFence => (SourceIfAlive, Changes, 5, &["method", "effect"], takes::<NoParams>),
         Verb::StorageUnfence => (Source, Changes, 5, &[], takes::<NoParams>),
         Verb::StorageCatchUp => (Both, Changes, 30, &["copied", "bytes"], takes::<WithinParams>),

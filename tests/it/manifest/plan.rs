@@ -155,7 +155,7 @@ fn large_inputs_are_checked_in_time() {
     }
     let start = busy();
     let findings = check_text(&text);
-    let took = busy() - start;
+    let took = busy().saturating_sub(start);
     assert!(findings.is_empty(), "{}", render(&findings, Look::default()));
     println!("1,000 steps: {took:?}");
     assert!(took < limit, "1,000 steps took {took:?}");
@@ -168,7 +168,7 @@ fn large_inputs_are_checked_in_time() {
     }
     let start = busy();
     let findings = findings_of(manifest::load(&[folder.path()]));
-    let took = busy() - start;
+    let took = busy().saturating_sub(start);
     assert!(findings.is_empty());
     println!("500 files: {took:?}");
     assert!(took < limit, "500 files took {took:?}");
