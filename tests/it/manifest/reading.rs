@@ -1,5 +1,7 @@
 //! Reading: nothing stops it, nothing exhausts it, no secret leaves it.
 
+use std::fmt::Write as _;
+
 use super::*;
 
 fn region(name: &str) -> String {
@@ -114,7 +116,7 @@ fn a_literal_secret_in_an_object_of_a_cluster_is_found_by_its_path() {
 fn a_bomb_is_refused_in_bounded_time_and_memory() {
     let mut laughs = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for (from, to) in "abcdefgh".chars().zip("bcdefghi".chars()) {
-        laughs.push_str(&format!("{to}: &{to} [{}]\n", vec![format!("*{from}"); 10].join(", ")));
+        let _ok = writeln!(laughs, "{to}: &{to} [{}]", vec![format!("*{from}"); 10].join(", "));
     }
     let limit = Duration::from_millis(if cfg!(debug_assertions) { 5_000 } else { 500 });
     let almost = "---\na: &a [x, x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n\
@@ -124,7 +126,7 @@ fn a_bomb_is_refused_in_bounded_time_and_memory() {
         ("many that almost laugh", almost.repeat(900)),
         ("laughs", laughs),
         ("deep flow", "[".repeat(20_000)),
-        ("deep block", (0..2_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect()),
+        ("deep block", (0..2_000).flat_map(|level| [" ".repeat(level), "a:\n".to_owned()]).collect()),
         ("deep list", "- ".repeat(20_000)),
         ("wide", format!("a: [{}]", "1, ".repeat(300_000))),
         ("large", "# comment\n".repeat(600_000)),
