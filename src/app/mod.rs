@@ -1,1 +1,76 @@
-//! To be written.
+//! Floor 6: the composition root. Settings, wiring, supervision, and the flows that every face offers: prepare and start a
+//! run, resume it, give it orders, look at what would happen, keep markers fresh, stand ready.
+//!
+//! Flows return values and take a [`Progress`](crate::engine::Progress); they print nothing, so that a server or an
+//! operator uses the same ones. What a crash in the middle means is the engine's affair: the journal says where it
+//! stopped, and [`App::resume`] goes on from there.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::{
+    model::StepName,
+    port::{Clock, Store, SystemClock},
+    store::Sqlite,
+};
+
+mod arm;
+pub mod documents;
+mod error;
+mod heartbeat;
+mod history;
+pub mod identity;
+mod looking;
+mod orders;
+mod outage;
+mod prepare;
+mod preview;
+mod records;
+mod route;
+mod runs;
+mod settings;
+mod status;
+mod supervise;
+mod telemetry;
+mod wire;
+
+pub use arm::{Watch, Watching};
+pub use error::{AppError, Fault, go_on};
+pub use heartbeat::{Heart, Pulse, Told as PulseTold};
+pub use orders::Told;
+pub use outage::{Outage, Probed};
+pub use prepare::{Drawn, Prepared, Request, Witnessed};
+pub use preview::{Preview, StepPreview, Would};
+pub use records::Kept;
+pub use route::{Misplaced, NoRoute, Route, Survey};
+pub use runs::{Manner, Rested, Waiting};
+pub use settings::{Environment, FilesAndEnvironment, Settings, SettingsError, Typed, environment, log_filter, settle};
+pub use status::{Last, Member, Observed, Open, Status};
+pub use supervise::Supervision;
+pub use telemetry::{BadFilter, LogFormat, start as start_log};
+pub use wire::{Tools, Wired, install_crypto};
+
+/// How long each step took in one earlier run.
+type Durations = BTreeMap<StepName, Duration>;
+
+/// Everything that the flows need: settings, a store, a clock, and what drivers are opened with.
+pub struct App {
+    /// Settings.
+    pub settings: Settings,
+    /// Journals, leases, reports, records.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What drivers are opened with.
+    pub tools: Tools,
+}
+
+impl App {
+    /// Opens the store in the data folder, and makes it where it is missing. Blocks while another process migrates it.
+    pub fn open(settings: Settings) -> Result<Self, AppError> {
+        let intent = format!("open the store {}", settings.store().display());
+        let store = Sqlite::open(&settings.store()).map_err(|source| AppError::Store { intent, source })?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock))?;
+        Ok(Self { settings, store: Arc::new(store), clock, tools })
+    }
+}

@@ -1,8 +1,42 @@
-//! To be written.
+//! Floor 3: all judgement, pure. `(run, world) -> what next, with reasons`. No await, no clock, no handle to
+//! anything: the same inputs give the same answer, in a table, in a simulation and at 3 a.m.
+//!
+//! One pass, as the engine makes it:
+//!
+//! 1. Orders from the inbox are judged by [`obey`] and recorded, refused ones too.
+//! 2. [`next`] looks at every step and answers with events to record, steps to observe, steps to act on, and,
+//!    when nothing can go on, how the run rests.
+//! 3. A step that is ready is *observed* first. What was seen goes through the [`gate`](gate::gate): open, or shut with all
+//!    its reasons.
+//! 4. The intent is recorded, then the act starts. What became of it is judged by [`settle`]: done, failed with or
+//!    without another try, or unknown.
+//! 5. After unknown the only answer is to observe again; a run whose step stays unknown pauses for a person.
 
+mod context;
+mod doubt;
+mod ending;
 mod expression;
+mod gate;
+mod next;
+mod obey;
+mod predict;
+mod retry;
+mod settle;
+mod unwind;
 
+#[cfg(test)]
+mod tests;
+
+pub use context::{context, parameters};
+pub use doubt::{Look, takeover};
 pub use expression::{
     ExprError, TOP_NAMES, UsedName, compile_check, compile_check_text, constant, holds, is_template, render,
     render_params,
 };
+pub use gate::{Gate, gate};
+pub use next::{Next, Rest, World, next};
+pub use obey::obey;
+pub use predict::{Predicted, predict};
+pub use retry::delay;
+pub use settle::settle;
+pub use unwind::next_undo;

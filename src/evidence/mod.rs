@@ -1,1 +1,22 @@
-//! To be written.
+//! Floor 3: evidence. From the journal of a run to the record that is kept of it, and to what people read. Pure.
+//!
+//! It promises that the same events give the same record, that nothing in the record was not in the journal, and that a
+//! run that is not closed, or in which a step failed or was left out by a person, never reads as a success. Words of the
+//! record are only added, never changed: records of years are compared.
+
+mod measure;
+mod path;
+mod phases;
+mod record;
+mod step;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+pub use measure::{Measures, Overhead, RecoveryPoint, RecoveryTime, TargetLoss, Verdict};
+pub use phases::Span;
+pub use record::{
+    API_VERSION, AcceptedRisk, Approval, Estimate, KIND, Person, Promised, Record, RecordError, RunbookPinned,
+};
+pub use step::{Exception, StepRecord};
+pub use timeline::{Row, render, timeline};

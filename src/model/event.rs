@@ -252,6 +252,30 @@ pub enum EventBody {
     },
 }
 
+impl EventBody {
+    /// The step that the event is about.
+    pub fn step(&self) -> Option<StepIndex> {
+        match self {
+            Self::Skipped { step, .. }
+            | Self::Blocked { step, .. }
+            | Self::ApprovalAsked { step, .. }
+            | Self::Acting { step, .. }
+            | Self::Done { step, .. }
+            | Self::Failed { step, .. }
+            | Self::Lost { step, .. }
+            | Self::Undoing { step }
+            | Self::Undone { step, .. }
+            | Self::Stuck { step, .. } => Some(*step),
+            Self::Opened(_)
+            | Self::TakenOver { .. }
+            | Self::Commanded { .. }
+            | Self::Paused { .. }
+            | Self::Unwinding { .. }
+            | Self::Closed { .. } => None,
+        }
+    }
+}
+
 /// An event in its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {

@@ -153,6 +153,7 @@ pub enum Observed {
 }
 
 /// What an act did.
+#[expect(clippy::large_enum_variant, reason = "the large variant is the usual one; there are few of them at a time")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Attempt {
     /// It was done.

@@ -6,6 +6,8 @@ mod id;
 mod objective;
 mod plan;
 mod run;
+#[cfg(test)]
+pub(crate) mod sample;
 mod step;
 mod topology;
 mod verb;

@@ -1,7 +1,7 @@
 //! A compiled plan: the runbook resolved for one source and one destination. A run pins it, text and digest, so
 //! that resuming folds events over the plan that was started and never over a file that was edited since.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -209,9 +209,9 @@ impl Plan {
         if self.steps.is_empty() {
             return Err(BadPlan::Empty);
         }
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for step in &self.steps {
-            if seen.insert(&step.name, ()).is_some() {
+            if !seen.insert(&step.name) {
                 return Err(BadPlan::Twice { step: step.name.clone() });
             }
             if let Some(bad) = step.needs.iter().find(|need| need.at() >= self.steps.len()) {

@@ -3,140 +3,21 @@
 //! `after` is total: an event that makes no sense in a state is an error, in release builds too. Recovery is
 //! folding the journal again, so the state after a crash is the state before it, by construction.
 
+mod state;
+#[cfg(test)]
+mod tests;
+mod transition;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Command, CommandBody, Event, EventBody, Opened, Plan, PlanStep, Risk, RunId, SkippedBy, StepIndex,
+    Actor, Command, CommandBody, Event, EventBody, Opened, Plan, PlanStep, Risk, RunId, SkippedBy, StepIndex, StepName,
     StepState, Term,
 };
-
-/// What a run is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum RunKind {
-    /// Unplanned: the source may be dead; loss is possible and gated.
-    Failover,
-    /// Planned: no loss.
-    Switchover,
-    /// A switchover back to the preferred region.
-    Failback,
-}
-
-impl RunKind {
-    /// As typed and shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Failover => "failover",
-            Self::Switchover => "switchover",
-            Self::Failback => "failback",
-        }
-    }
-    /// Whether the run was planned and must lose nothing.
-    pub fn planned(self) -> bool {
-        match self {
-            Self::Failover => false,
-            Self::Switchover | Self::Failback => true,
-        }
-    }
-}
-
-impl std::fmt::Display for RunKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// Every step is done, or was skipped by its own `when` or by the drill.
-    Succeeded,
-    /// It ended, and at least one step failed or was skipped by a person. Never called a success.
-    CompletedWithExceptions,
-    /// It ended on a failure.
-    Failed,
-    /// A person ended it; nothing was undone.
-    Cancelled,
-    /// Everything reversible was undone.
-    Unwound,
-}
-
-impl Outcome {
-    /// As shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::CompletedWithExceptions => "completed with exceptions",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Unwound => "unwound",
-        }
-    }
-}
-
-/// Why a run starts nothing new.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "is")]
-pub enum PauseReason {
-    /// A person said so.
-    Ordered {
-        /// Who.
-        by: Actor,
-        /// Why.
-        reason: String,
-    },
-    /// A step failed and its `onFailure` is `Pause`.
-    StepFailed {
-        /// The step.
-        step: StepIndex,
-    },
-    /// A gate is shut and nothing else can run.
-    StepBlocked {
-        /// The step.
-        step: StepIndex,
-    },
-    /// Nobody can tell whether a try was applied.
-    OutcomeUnknown {
-        /// The step.
-        step: StepIndex,
-    },
-    /// A step could not be undone.
-    UndoStuck {
-        /// The step.
-        step: StepIndex,
-    },
-    /// The process was asked to end (Ctrl-C, SIGTERM).
-    Interrupted,
-}
-
-/// Where a run is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "is")]
-pub enum RunState {
-    /// Steps start as they become ready.
-    Running,
-    /// Nothing new starts.
-    Paused {
-        /// Why.
-        reason: PauseReason,
-    },
-    /// Ends as soon as nothing is under way.
-    Cancelling,
-    /// Undoes in reverse order.
-    Unwinding {
-        /// Why.
-        why: String,
-    },
-    /// Over.
-    Closed {
-        /// How.
-        outcome: Outcome,
-    },
-}
+pub use state::{Outcome, PauseReason, RunKind, RunState};
+use transition::{step_after, word};
 
 /// An event that makes no sense where the run is. A bug, or a journal that was tampered with.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -165,6 +46,13 @@ pub struct Run {
     pub steps: Vec<StepState>,
     /// Tries spent so far, by place: survives `Retry`, so that attempts keep counting.
     pub tries: Vec<u32>,
+    /// Tries that a person's order forgave, by place: the allowance of tries counts from there.
+    pub forgiven: Vec<u32>,
+    /// A try may have been applied without anybody having seen it, by place: survives `Stuck`, `Retry` and `Skip`, until
+    /// the step is seen done, or certainly not applied.
+    pub doubted: Vec<bool>,
+    /// What the run goes back to when it is resumed: a pause does not turn an unwinding or a cancelling run around.
+    resume: RunState,
     /// Accepted risks with the person and the reason.
     pub accepted: BTreeMap<Risk, (Actor, String)>,
     /// Persons who stand behind the run; the requester is the first.
@@ -180,7 +68,7 @@ pub struct Run {
 impl Run {
     /// Begins a run from its first event.
     pub fn open(id: RunId, first: &Event) -> Result<Self, IllegalEvent> {
-        let EventBody::Opened(opened) = &first.body else {
+        let (EventBody::Opened(opened), 1) = (&first.body, first.seq) else {
             return Err(IllegalEvent { event: word(&first.body), subject: id.to_string(), state: "not open".into() });
         };
         let by = &opened.requested_by;
@@ -189,6 +77,9 @@ impl Run {
             state: RunState::Running,
             steps: vec![StepState::Waiting; opened.plan.steps.len()],
             tries: vec![0; opened.plan.steps.len()],
+            forgiven: vec![0; opened.plan.steps.len()],
+            doubted: vec![false; opened.plan.steps.len()],
+            resume: RunState::Running,
             accepted: opened.accepted.iter().map(|risk| (*risk, (by.clone(), opened.reason.clone()))).collect(),
             approvals: vec![by.clone()],
             opened: (**opened).clone(),
@@ -229,9 +120,16 @@ impl Run {
 
     /// A promotion was done, or may have been: from here a run goes forward or pauses; nothing is un-fenced (S4).
     pub fn past_no_return(&self) -> bool {
-        self.plan().steps.iter().zip(&self.steps).any(|(step, state)| {
-            step.verb.promotes() && (state.in_doubt() || matches!(state, StepState::Done { attempt: 1.., .. }))
-        })
+        let done = |index: StepIndex| {
+            let tried = self.tries.get(index.at()).is_some_and(|tries| *tries > 0);
+            tried && matches!(self.steps.get(index.at()), Some(StepState::Done { .. }))
+        };
+        let doubted = |index: StepIndex| {
+            self.doubted.get(index.at()).is_some_and(|doubted| *doubted)
+                || self.steps.get(index.at()).is_some_and(StepState::in_doubt)
+        };
+        let promotes = |index: &StepIndex| self.plan().step(*index).is_some_and(|step| step.verb.promotes());
+        self.plan().indices().filter(promotes).any(|index| done(index) || doubted(index))
     }
 
     /// The run after `event`.
@@ -259,13 +157,13 @@ impl Run {
             EventBody::Commanded { inbox, command, refused } => {
                 self.inbox = *inbox;
                 if refused.is_none() {
-                    self.obey(command)
+                    self.obey(command);
                 }
                 Ok(())
             }
             EventBody::Paused { reason } => match self.state {
                 RunState::Running | RunState::Paused { .. } | RunState::Unwinding { .. } | RunState::Cancelling => {
-                    self.state = RunState::Paused { reason: reason.clone() };
+                    self.pause(reason.clone());
                     Ok(())
                 }
                 RunState::Closed { .. } => Err(self.illegal(body)),
@@ -304,8 +202,30 @@ impl Run {
                 state: state.word().into(),
             });
         };
-        if let EventBody::Acting { attempt, .. } = body {
-            self.tries[step.at()] = *attempt;
+        match body {
+            EventBody::Acting { attempt, .. } => {
+                self.tries[step.at()] = *attempt;
+                self.doubted[step.at()] = true;
+            }
+            EventBody::Undoing { .. } => self.doubted[step.at()] = true,
+            EventBody::Done { .. } | EventBody::Undone { .. } => self.doubted[step.at()] = false,
+            // A try that was judged not applied. `Failed` without a try says nothing about an earlier one, and a step
+            // with `verify` fails also when it was applied and did not do what it should.
+            EventBody::Failed { attempt: 1.., .. } if self.plan().step(step).is_some_and(|s| s.verify.is_none()) => {
+                self.doubted[step.at()] = false;
+            }
+            EventBody::Failed { .. }
+            | EventBody::Skipped { .. }
+            | EventBody::Blocked { .. }
+            | EventBody::ApprovalAsked { .. }
+            | EventBody::Lost { .. }
+            | EventBody::Stuck { .. }
+            | EventBody::Opened(_)
+            | EventBody::TakenOver { .. }
+            | EventBody::Commanded { .. }
+            | EventBody::Paused { .. }
+            | EventBody::Unwinding { .. }
+            | EventBody::Closed { .. } => {}
         }
         self.steps[step.at()] = next;
         Ok(())
@@ -315,42 +235,22 @@ impl Run {
     fn obey(&mut self, command: &Command) {
         match &command.body {
             CommandBody::Pause => {
-                self.state = RunState::Paused {
-                    reason: PauseReason::Ordered { by: command.by.clone(), reason: command.reason.clone() },
-                };
+                self.pause(PauseReason::Ordered { by: command.by.clone(), reason: command.reason.clone() });
             }
             CommandBody::Resume => {
-                self.reopen_blocked();
-                self.state = RunState::Running;
-            }
-            CommandBody::Retry { step } => {
-                if let Some(index) = self.plan().find(step) {
-                    match &self.steps[index.at()] {
-                        StepState::Failed { .. }
-                        | StepState::Blocked { .. }
-                        | StepState::Resting { .. }
-                        | StepState::Stuck { .. } => {
-                            self.steps[index.at()] = StepState::Waiting;
+                self.go_on();
+                if self.state == RunState::Running {
+                    self.reopen_blocked();
+                    for (place, state) in self.steps.iter_mut().enumerate() {
+                        if matches!(state, StepState::Failed { passed_over: false, .. }) {
+                            *state = StepState::Waiting;
+                            self.forgiven[place] = self.tries[place];
                         }
-                        StepState::Waiting
-                        | StepState::AwaitingApproval { .. }
-                        | StepState::Acting { .. }
-                        | StepState::Unsure { .. }
-                        | StepState::Done { .. }
-                        | StepState::Skipped { .. }
-                        | StepState::Undoing { .. }
-                        | StepState::Undone => {}
                     }
                 }
-                self.state = RunState::Running;
             }
-            CommandBody::Skip { step } => {
-                if let Some(index) = self.plan().find(step) {
-                    self.steps[index.at()] =
-                        StepState::Skipped { by: SkippedBy::Person(command.by.clone()), why: command.reason.clone() };
-                }
-                self.state = RunState::Running;
-            }
+            CommandBody::Retry { step } => self.retry(step, command),
+            CommandBody::Skip { step } => self.skip(step, command),
             CommandBody::Cancel { unwind: true } => {
                 self.state = RunState::Unwinding { why: format!("ordered by {}: {}", command.by, command.reason) };
             }
@@ -376,7 +276,9 @@ impl Run {
                 }
             }
             CommandBody::Deny { step: Some(step) } => {
-                if let Some(index) = self.plan().find(step) {
+                if let Some(index) = self.plan().find(step)
+                    && matches!(self.steps[index.at()], StepState::AwaitingApproval { .. })
+                {
                     self.steps[index.at()] = StepState::Failed {
                         attempt: self.tries[index.at()],
                         why: format!("{} denied it: {}", command.by, command.reason),
@@ -387,6 +289,70 @@ impl Run {
         }
     }
 
+    /// A person says: again. A step in doubt goes back to waiting on that person's word, and is observed again
+    /// before it acts; a stuck undo is undone again.
+    fn retry(&mut self, step: &StepName, command: &Command) {
+        let Some(index) = self.plan().find(step) else { return };
+        match &self.steps[index.at()] {
+            StepState::Failed { .. }
+            | StepState::Blocked { .. }
+            | StepState::Resting { .. }
+            | StepState::Unsure { .. } => {
+                self.steps[index.at()] = StepState::Waiting;
+                self.forgiven[index.at()] = self.tries[index.at()];
+                self.go_on();
+            }
+            StepState::Stuck { .. } => {
+                self.steps[index.at()] = StepState::Undoing { since: command.at };
+                self.state = RunState::Unwinding { why: format!("ordered by {}: {}", command.by, command.reason) };
+            }
+            StepState::Waiting
+            | StepState::AwaitingApproval { .. }
+            | StepState::Acting { .. }
+            | StepState::Done { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undoing { .. }
+            | StepState::Undone => {}
+        }
+    }
+
+    /// A person says: without it. What is under way, or was done, stays what it is.
+    fn skip(&mut self, step: &StepName, command: &Command) {
+        let Some(index) = self.plan().find(step) else { return };
+        match &self.steps[index.at()] {
+            StepState::Waiting
+            | StepState::Blocked { .. }
+            | StepState::AwaitingApproval { .. }
+            | StepState::Resting { .. }
+            | StepState::Unsure { .. }
+            | StepState::Failed { .. } => {
+                self.steps[index.at()] =
+                    StepState::Skipped { by: SkippedBy::Person(command.by.clone()), why: command.reason.clone() };
+                self.go_on();
+            }
+            StepState::Acting { .. }
+            | StepState::Done { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undoing { .. }
+            | StepState::Undone
+            | StepState::Stuck { .. } => {}
+        }
+    }
+
+    fn pause(&mut self, reason: PauseReason) {
+        let before = std::mem::replace(&mut self.state, RunState::Paused { reason });
+        if !matches!(before, RunState::Paused { .. }) {
+            self.resume = before;
+        }
+    }
+
+    /// Ends a pause: a run that was being ended goes on ending.
+    fn go_on(&mut self) {
+        if matches!(self.state, RunState::Paused { .. }) {
+            self.state = self.resume.clone();
+        }
+    }
+
     fn reopen_blocked(&mut self) {
         for state in &mut self.steps {
             if matches!(state, StepState::Blocked { .. }) {
@@ -394,7 +360,7 @@ impl Run {
             }
         }
         if matches!(self.state, RunState::Paused { reason: PauseReason::StepBlocked { .. } }) {
-            self.state = RunState::Running;
+            self.go_on();
         }
     }
 
@@ -407,100 +373,5 @@ impl Run {
             RunState::Closed { .. } => "closed",
         };
         IllegalEvent { event: word(body), subject: self.id.to_string(), state: state.into() }
-    }
-}
-
-/// The state of a step after an event about it; `None` when the event makes no sense there.
-fn step_after(state: &StepState, body: &EventBody, at: Timestamp) -> Option<StepState> {
-    use EventBody as E;
-    use StepState as S;
-    match (body, state) {
-        (
-            E::Skipped { by, why, .. },
-            S::Waiting | S::Blocked { .. } | S::AwaitingApproval { .. } | S::Failed { .. } | S::Resting { .. },
-        ) => Some(S::Skipped { by: by.clone(), why: why.clone() }),
-        (E::Blocked { reasons, .. }, S::Waiting | S::Resting { .. } | S::Blocked { .. }) => {
-            Some(S::Blocked { reasons: reasons.clone() })
-        }
-        (E::ApprovalAsked { needed, .. }, S::Waiting) => {
-            Some(S::AwaitingApproval { needed: *needed, have: Vec::new(), since: at })
-        }
-        (E::Acting { attempt, .. }, S::Waiting | S::Resting { .. } | S::Unsure { .. }) => {
-            Some(S::Acting { attempt: *attempt, since: at })
-        }
-        (
-            E::Done { attempt, output, facts, .. },
-            S::Waiting
-            | S::Resting { .. }
-            | S::Acting { .. }
-            | S::Unsure { .. }
-            | S::AwaitingApproval { .. }
-            | S::Blocked { .. },
-        ) => Some(S::Done { attempt: *attempt, output: output.clone(), facts: facts.clone() }),
-        (
-            E::Failed { attempt, why, retry_at, passed_over, .. },
-            S::Waiting | S::Resting { .. } | S::Acting { .. } | S::Unsure { .. } | S::AwaitingApproval { .. },
-        ) => Some(match retry_at {
-            Some(until) => S::Resting { attempt: *attempt, until: *until, why: why.clone() },
-            None => S::Failed { attempt: *attempt, why: why.clone(), passed_over: *passed_over },
-        }),
-        (E::Lost { attempt, why, .. }, S::Acting { .. } | S::Unsure { .. }) => {
-            Some(S::Unsure { attempt: *attempt, why: why.clone() })
-        }
-        (E::Undoing { .. }, S::Done { .. } | S::Undoing { .. } | S::Stuck { .. }) => Some(S::Undoing { since: at }),
-        (E::Undone { .. }, S::Undoing { .. }) => Some(S::Undone),
-        (E::Stuck { why, .. }, S::Undoing { .. } | S::Unsure { .. }) => Some(S::Stuck { why: why.clone() }),
-        (
-            E::Skipped { .. }
-            | E::Blocked { .. }
-            | E::ApprovalAsked { .. }
-            | E::Acting { .. }
-            | E::Done { .. }
-            | E::Failed { .. }
-            | E::Lost { .. }
-            | E::Undoing { .. }
-            | E::Undone { .. }
-            | E::Stuck { .. }
-            | E::Opened(_)
-            | E::TakenOver { .. }
-            | E::Commanded { .. }
-            | E::Paused { .. }
-            | E::Unwinding { .. }
-            | E::Closed { .. },
-            S::Waiting
-            | S::Blocked { .. }
-            | S::AwaitingApproval { .. }
-            | S::Acting { .. }
-            | S::Unsure { .. }
-            | S::Resting { .. }
-            | S::Done { .. }
-            | S::Skipped { .. }
-            | S::Failed { .. }
-            | S::Undoing { .. }
-            | S::Undone
-            | S::Stuck { .. },
-        ) => None,
-    }
-}
-
-/// The event's word, for errors.
-fn word(body: &EventBody) -> &'static str {
-    match body {
-        EventBody::Opened(_) => "opened",
-        EventBody::TakenOver { .. } => "takenOver",
-        EventBody::Commanded { .. } => "commanded",
-        EventBody::Skipped { .. } => "skipped",
-        EventBody::Blocked { .. } => "blocked",
-        EventBody::ApprovalAsked { .. } => "approvalAsked",
-        EventBody::Acting { .. } => "acting",
-        EventBody::Done { .. } => "done",
-        EventBody::Failed { .. } => "failed",
-        EventBody::Lost { .. } => "lost",
-        EventBody::Paused { .. } => "paused",
-        EventBody::Unwinding { .. } => "unwinding",
-        EventBody::Undoing { .. } => "undoing",
-        EventBody::Undone { .. } => "undone",
-        EventBody::Stuck { .. } => "stuck",
-        EventBody::Closed { .. } => "closed",
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Facts, Output, RegionName, StepName, TargetName};
+use super::{Actor, Facts, Output, RegionName, Risk, StepName, TargetName};
 
 /// Why a step may not act now. A gate gives all of them at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,20 @@ pub enum Blocker {
         /// Both positions.
         detail: String,
     },
+    /// Fencing the source now would leave nobody to serve: the destination is judged as strictly as the source.
+    DestinationNotReady {
+        /// The target.
+        target: TargetName,
+        /// The region that should take over.
+        destination: RegionName,
+        /// The role it was seen in.
+        found: String,
+    },
+    /// The world could not be seen, so nothing can be judged.
+    CannotSee {
+        /// Why not.
+        why: String,
+    },
     /// The expectation of the driver does not hold.
     Refused {
         /// What would have made sense.
@@ -83,6 +97,26 @@ pub enum Blocker {
         /// What was found.
         found: String,
     },
+}
+
+impl Blocker {
+    /// The risk that a person may accept to open this gate; `None`: nobody may.
+    pub fn accepted_by(&self) -> Option<Risk> {
+        match self {
+            Self::NotFenced { .. } => Some(Risk::UnverifiedFence),
+            Self::LossBeyondObjective { .. } | Self::LossUnknown { .. } | Self::NotCaughtUp { .. } => {
+                Some(Risk::DataLoss)
+            }
+            Self::Cooldown { .. } => Some(Risk::SkipCooldown),
+            Self::DivergentHistory { .. } => Some(Risk::DivergentHistory),
+            Self::SourceStillWritable { .. }
+            | Self::TwoPrimaries { .. }
+            | Self::ApprovalsMissing { .. }
+            | Self::DestinationNotReady { .. }
+            | Self::CannotSee { .. }
+            | Self::Refused { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Blocker {
@@ -122,6 +156,13 @@ impl fmt::Display for Blocker {
             Self::DivergentHistory { target, detail } => {
                 write!(f, "both sides of {target} wrote after they parted: {detail}")
             }
+            Self::DestinationNotReady { target, destination, found } => {
+                write!(
+                    f,
+                    "{target} in {destination} is {found}, not a standby; fencing now would leave nobody to serve"
+                )
+            }
+            Self::CannotSee { why } => write!(f, "it cannot be seen: {why}"),
             Self::Refused { expected, found } => write!(f, "expected {expected}, found {found}"),
         }
     }
@@ -144,6 +185,7 @@ pub enum SkippedBy {
 }
 
 /// Where a step is.
+#[expect(clippy::large_enum_variant, reason = "the large variant is the usual one; there are few of them at a time")]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is")]
 pub enum StepState {

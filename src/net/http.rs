@@ -1,1 +1,204 @@
-//! To be written.
+//! One HTTP request, with an outcome that says whether it can have had an effect.
+//!
+//! Promises: a request that was certainly not delivered (`Refused`, `Unreached`) is never mixed up with one whose
+//! reply was lost (`Silent`); redirects are not followed, nothing is retried, and each request has its own connection, so no
+//! stale one is ever reused; no text that comes out of here holds a URL, a header or a body that went in.
+//!
+//! Assumes nothing about a process-wide TLS provider: the configuration names aws-lc-rs itself. Proxies of the
+//! environment are not used: a fence or a probe must ask the thing itself. A crash in the middle means what a lost reply means.
+
+use std::{error::Error, fmt::Write as _, io, sync::Arc, time::Duration};
+
+use reqwest::{Client, Request, Response, redirect, retry};
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+
+/// How long a connection may take to come about: two tries of TCP's first SYN and a handshake between continents.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A client that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The crypto provider lacks the protocol versions.
+    #[error("could not prepare TLS")]
+    Tls(#[source] rustls::Error),
+    /// The client library refused its settings.
+    #[error("could not prepare the HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The host answered that nothing listens there. The request was certainly not delivered.
+    Refused {
+        /// Why.
+        why: String,
+    },
+    /// No connection came about: name, route, time or TLS. The request was certainly not delivered, and nothing is
+    /// known about the server.
+    Unreached {
+        /// Why.
+        why: String,
+    },
+    /// The request may have been delivered, and no whole answer came.
+    Silent {
+        /// Why.
+        why: String,
+    },
+    /// The server answered.
+    Answered(Answer),
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code (RFC 9110 section 15).
+    pub status: u16,
+    /// The body's beginning, at most the asked number of bytes.
+    pub body: Vec<u8>,
+    /// The body was longer.
+    pub cut: bool,
+}
+
+impl Answer {
+    /// A status of 200 to 299.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// An HTTP client. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client,
+}
+
+impl Http {
+    /// A client that trusts the operating system's authorities. Without any, every `https` request ends `Unreached`.
+    pub fn new(connect_timeout: Duration) -> Result<Self, HttpError> {
+        let mut roots = RootCertStore::empty();
+        let (_taken, _left_out) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let mut tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(HttpError::Tls)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .connect_timeout(connect_timeout)
+            // A kept connection that the server closed meanwhile would make "refused" look like "reply lost".
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .referer(false)
+            .user_agent(concat!("lifeboat/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(HttpError::Client)?;
+        Ok(Self { client })
+    }
+
+    /// To build a request with, for [`Self::send`].
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends a request, and reads at most `cap` bytes of the answer's body, all within `timeout`.
+    pub async fn send(&self, mut request: Request, timeout: Duration, cap: usize) -> Outcome {
+        *request.timeout_mut() = Some(timeout);
+        match self.client.execute(request).await {
+            Ok(response) => read(response, cap).await,
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+async fn read(mut response: Response, cap: usize) -> Outcome {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > cap => {
+                let room = cap.saturating_sub(body.len());
+                body.extend(chunk.iter().take(room));
+                return Outcome::Answered(Answer { status, body, cut: true });
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Outcome::Answered(Answer { status, body, cut: false }),
+            Err(error) => {
+                return Outcome::Silent {
+                    why: format!("the answer with status {status} broke off: {}", reason(&error)),
+                };
+            }
+        }
+    }
+}
+
+fn failed(error: &reqwest::Error) -> Outcome {
+    let refused = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused);
+    let why = reason(error);
+    if error.is_builder() || error.is_connect() || error.is_dns() {
+        if refused {
+            Outcome::Refused { why: "connection refused: nothing listens there".into() }
+        } else {
+            Outcome::Unreached { why }
+        }
+    } else {
+        Outcome::Silent { why }
+    }
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| Error::source(*cause))
+}
+
+/// The causes of an error without its own text, which holds the URL.
+fn reason(error: &reqwest::Error) -> String {
+    let mut text = if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else if error.is_connect() {
+        "no connection".to_owned()
+    } else if error.is_builder() {
+        "the request is not well formed".to_owned()
+    } else {
+        "no whole answer".to_owned()
+    };
+    if let Some(last) = causes(error).last() {
+        // Writing to a String cannot fail.
+        let _always = write!(text, " ({last})");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    async fn ask(url: &str, timeout: Duration) -> Outcome {
+        let http = Http::new(Duration::from_millis(300)).unwrap();
+        let request = http.client().get(url).build().unwrap();
+        http.send(request, timeout, 10).await
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_refused_and_a_silent_listener_is_silent() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let silent = ask(&format!("http://{address}/?token=hush"), Duration::from_millis(100)).await;
+        assert!(matches!(&silent, Outcome::Silent { why } if !why.contains("hush")), "{silent:?}");
+        drop(listener);
+        let refused = ask(&format!("http://{address}/"), Duration::from_millis(500)).await;
+        assert!(matches!(refused, Outcome::Refused { .. }), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_was_certainly_not_reached() {
+        let outcome = ask("http://nowhere.invalid:1/", Duration::from_secs(5)).await;
+        assert!(matches!(outcome, Outcome::Unreached { .. }), "{outcome:?}");
+    }
+}

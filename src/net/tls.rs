@@ -1,1 +1,115 @@
-//! To be written.
+//! TLS settings become a rustls configuration.
+//!
+//! Promises: the certificate and the host name are verified whenever there is TLS at all, with one crypto provider that
+//! is given here and not taken from the process; no TLS only where `mode: disable` is written. Files are read at
+//! each call, so a renewed authority counts from the next connection. Holds no state; a crash loses nothing.
+
+use std::{path::Path, sync::Arc};
+
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+
+use crate::spec::{TlsMode, TlsSpec};
+
+/// TLS settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file with the authorities cannot be read, or is not PEM.
+    #[error("could not read the authorities in {path}; tls.ca names a PEM file with certificates")]
+    Authorities {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: rustls_pki_types::pem::Error,
+    },
+    /// There is nothing to trust.
+    #[error(
+        "no usable authority in {found_in}, so no certificate can be verified; name a PEM file in tls.ca, or install \
+         the system's ca-certificates"
+    )]
+    NoAuthority {
+        /// The file, or `the system's trust store`.
+        found_in: String,
+    },
+    /// The provider and the protocol versions do not fit together.
+    #[error("could not set TLS up")]
+    Provider {
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+}
+
+/// The configuration for `tls`, or `None` where it says `disable`. Nothing written means: verify against the system's
+/// authorities.
+pub fn client_config(tls: Option<&TlsSpec>) -> Result<Option<ClientConfig>, TlsError> {
+    let ca = match tls {
+        Some(TlsSpec { mode: TlsMode::Disable, .. }) => return Ok(None),
+        Some(TlsSpec { mode: TlsMode::VerifyFull, ca }) => ca.as_deref(),
+        None => None,
+    };
+    let roots = match ca {
+        Some(path) => from_file(path)?,
+        None => from_system()?,
+    };
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map(|config| Some(config.with_root_certificates(roots).with_no_client_auth()))
+        .map_err(|source| TlsError::Provider { source })
+}
+
+/// The configuration for an HTTP client that will only be given `http:` URLs: it trusts nobody, and a redirect to
+/// `https:` fails.
+pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map(|config| config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+        .map_err(|source| TlsError::Provider { source })
+}
+
+fn from_file(path: &str) -> Result<RootCertStore, TlsError> {
+    let bad = |source| TlsError::Authorities { path: path.to_owned(), source };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(Path::new(path)).map_err(bad)? {
+        roots.add_parsable_certificates([certificate.map_err(bad)?]);
+    }
+    if roots.is_empty() { Err(TlsError::NoAuthority { found_in: path.to_owned() }) } else { Ok(roots) }
+}
+
+/// One unreadable certificate among the system's does not spoil the others.
+fn from_system() -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        Err(TlsError::NoAuthority { found_in: "the system's trust store".into() })
+    } else {
+        Ok(roots)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(mode: TlsMode, ca: Option<&str>) -> TlsSpec {
+        TlsSpec { mode, ca: ca.map(str::to_owned) }
+    }
+
+    #[test]
+    fn no_tls_only_where_it_is_written() {
+        assert!(client_config(Some(&spec(TlsMode::Disable, None))).unwrap().is_none());
+        // Nothing written: verified, or an error that says what is missing; never plain text.
+        assert!(!matches!(client_config(None), Ok(None)));
+    }
+
+    #[test]
+    fn a_missing_or_empty_file_of_authorities_is_named() {
+        let missing = client_config(Some(&spec(TlsMode::VerifyFull, Some("/nowhere/ca.pem")))).unwrap_err();
+        assert!(missing.to_string().contains("/nowhere/ca.pem"), "{missing}");
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        let path = empty.path().to_str().unwrap().to_owned();
+        let found = client_config(Some(&spec(TlsMode::VerifyFull, Some(&path)))).unwrap_err();
+        assert!(matches!(found, TlsError::NoAuthority { .. }), "{found:?}");
+    }
+}

@@ -51,6 +51,12 @@ pub enum StoreError {
         /// The open run.
         run: RunId,
     },
+    /// The run ended: its journal and its inbox take nothing more.
+    #[error("run {run} is over")]
+    RunClosed {
+        /// The run.
+        run: RunId,
+    },
     /// No such run.
     #[error("there is no run {run}")]
     NoRun {
@@ -79,7 +85,9 @@ impl StoreError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::StaleTerm { .. } | Self::Conflict { .. } => Disposition::StandDown,
-            Self::RunOpen { .. } | Self::NoRun { .. } | Self::Corrupt { .. } => Disposition::AskHuman,
+            Self::RunOpen { .. } | Self::RunClosed { .. } | Self::NoRun { .. } | Self::Corrupt { .. } => {
+                Disposition::AskHuman
+            }
             Self::Unavailable { .. } => Disposition::Retry,
         }
     }

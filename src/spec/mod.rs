@@ -15,7 +15,10 @@ mod target;
 pub use group::{
     Approvals, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec, RunbookNames,
 };
-pub use params::{ApproveParams, CommandParams, HttpParams, NoParams, ProbeAwaitParams, WaitParams, WithinParams};
+pub use params::{
+    ApproveParams, CommandParams, HttpParams, NoParams, ProbeAwaitParams, ReverseMember, ReverseParams, WaitParams,
+    WithinParams,
+};
 pub use region::{DnsProbe, HttpProbe, ProbeKind, ProbeSpec, Region, RegionSpec, SqlProbe, TcpProbe};
 pub use runbook::{ManualSpec, RetrySpec, Runbook, RunbookSpec, StepSpec, UndoSpec};
 pub use secret::SecretRef;

@@ -22,6 +22,27 @@ pub struct WithinParams {
     pub within: Option<u64>,
 }
 
+/// `database.reverse`, `storage.reverse`: which side becomes the replica of the other.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReverseParams {
+    /// Default `source`: after a promotion, the old side follows the new one. `destination`: before a failback, the region
+    /// that is to take over again becomes a replica first.
+    #[serde(default)]
+    pub member: ReverseMember,
+}
+
+/// The side that becomes a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ReverseMember {
+    /// The region the run moves away from.
+    #[default]
+    Source,
+    /// The region the run moves to.
+    Destination,
+}
+
 /// `probe.await`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

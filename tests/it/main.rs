@@ -1,5 +1,18 @@
 //! The integration tests: one binary. Real servers are started by the tests themselves (`tests/servers`).
 
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::similar_names,
+    clippy::unwrap_used,
+    reason = "tests fail by panicking, and use parts of shared modules"
+)]
+
 #[path = "../servers/mod.rs"]
 mod servers;
 
@@ -13,4 +26,5 @@ mod probe;
 mod real;
 mod rfc2136;
 mod s3;
+mod stage;
 mod store;

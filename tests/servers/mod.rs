@@ -4,11 +4,20 @@
 //! end is in this process. When this process ends, however it ends (`kill -9` too), the pipe closes and the leash
 //! kills the server. Nothing is ever ended by name.
 
-#![allow(dead_code, clippy::missing_docs_in_private_items, reason = "shared by several binaries that use parts of it")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "shared by several binaries that use parts of it; a server that does not start is a panic"
+)]
 
 use std::{
     ffi::OsStr,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, BufRead, BufReader, Write},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::unix::process::CommandExt,
@@ -21,6 +30,7 @@ use std::{
 pub mod bind;
 pub mod moto;
 pub mod postgres;
+pub mod regions;
 
 /// A server that cannot outlive this process.
 pub struct Leash {

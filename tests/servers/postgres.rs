@@ -1,1 +1,389 @@
-//! To be written.
+//! A real PostgreSQL primary (`fra`, 127.1.0.10) and its streaming standby (`dub`, 127.2.0.10), both on one port.
+//!
+//! Two regions are two loopback networks. Servers run as the user `postgres`; their configuration lies outside
+//! their data folders, so `pg_rewind` does not mix them up. A cluster is made once a machine and copied for each pair.
+//!
+//! The servers are started by `serve.sh`, also when a runbook's `reverse` program starts one, so the leash is a named
+//! pipe: this process holds its other end open, and when that closes, however this process ended, each server's
+//! leash kills it and its children. Nothing is ever ended by name.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    net::{IpAddr, SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{await_until, free_port};
+
+/// Debian's place for PostgreSQL 15.
+const BIN: &str = "/usr/lib/postgresql/15/bin";
+/// Servers and their tools refuse root.
+const AS_POSTGRES: [&str; 4] = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
+/// The password of the role `lifeboat`. Recognisable, so that a leak is seen.
+pub const PASSWORD: &str = "Leaky-Hunter2-7Qx";
+
+/// One of the two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Node {
+    /// The primary at the start.
+    Fra,
+    /// The standby at the start.
+    Dub,
+}
+
+impl Node {
+    /// Its region's name.
+    pub fn region(self) -> &'static str {
+        match self {
+            Self::Fra => "fra",
+            Self::Dub => "dub",
+        }
+    }
+    /// Its address.
+    pub fn ip(self) -> &'static str {
+        match self {
+            Self::Fra => "127.1.0.10",
+            Self::Dub => "127.2.0.10",
+        }
+    }
+    /// The other one.
+    pub fn peer(self) -> Self {
+        match self {
+            Self::Fra => Self::Dub,
+            Self::Dub => Self::Fra,
+        }
+    }
+}
+
+/// A primary and its standby. Dropping it ends both.
+pub struct Pair {
+    dir: TempDir,
+    /// The port of both.
+    pub port: u16,
+    leash: Option<File>,
+}
+
+/// serve.sh NODE: starts the node's server on the leash.
+const SERVE: &str = r#"#!/bin/bash
+D=@DIR@; N=$1
+setsid bash -c 'exec 3<"$1/leash"; shift
+  "$@" </dev/null 3<&- & p=$!; read -r _ <&3 & r=$!; wait -n "$p" "$r"
+  kids=$(cat "/proc/$p/task/$p/children" 2>/dev/null); kill -9 "$p" "$r" $kids 2>/dev/null; wait' leash "$D" \
+  @AS@ @BIN@/postgres -D "$D/$N/data" -c config_file="$D/$N/postgresql.conf" </dev/null >>"$D/$N/log" 2>&1 &
+exit 0
+"#;
+
+/// fence.sh NODE: kills the postmaster and makes sure that it comes back as a standby, if at all.
+const FENCE: &str = r#"#!/bin/bash
+D=@DIR@/$1/data
+touch "$D/standby.signal"; chown postgres: "$D/standby.signal"
+p=$(head -1 "$D/postmaster.pid" 2>/dev/null) || exit 0
+kill -9 "$p" 2>/dev/null
+while [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; do sleep 0.01; done
+exit 0
+"#;
+
+/// fence-verify.sh NODE: exits 0 when the node's server is gone and cannot come back as a primary.
+const FENCE_VERIFY: &str = r#"#!/bin/bash
+D=@DIR@/$1/data
+p=$(head -1 "$D/postmaster.pid" 2>/dev/null)
+[ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ] && { echo "process $p still runs" >&2; exit 1; }
+[ -e "$D/standby.signal" ] || { echo "no standby.signal: it would start as a primary" >&2; exit 1; }
+"#;
+
+/// reverse.sh SOURCE DESTINATION: makes the source's server a standby of the destination's.
+const REVERSE: &str = r#"#!/bin/bash
+D=@DIR@; S=$1; T=$2; exec >>"$D/reverse.log" 2>&1; set -x
+case $T in fra) H=127.1.0.10;; dub) H=127.2.0.10;; *) exit 2;; esac
+p=$(head -1 "$D/$S/data/postmaster.pid" 2>/dev/null)
+if [ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; then
+  @AS@ @BIN@/pg_ctl -D "$D/$S/data" -m fast -t 5 -w stop || "$D/fence.sh" "$S"
+fi
+rm -f "$D/$S/data/standby.signal"          # single-user recovery inside pg_rewind refuses standby mode
+@BIN@/psql -h $H -p @PORT@ -U postgres -d postgres -c CHECKPOINT || exit 1   # so that its new timeline is on disk
+@AS@ @BIN@/pg_rewind -D "$D/$S/data" --source-server="host=$H port=@PORT@ user=postgres dbname=postgres" || {
+  rm -rf "$D/$S/data"
+  @AS@ @BIN@/pg_basebackup -h $H -p @PORT@ -U postgres -D "$D/$S/data" -X stream -c fast || exit 1
+}
+touch "$D/$S/data/standby.signal"; chown postgres: "$D/$S/data/standby.signal"
+"$D/serve.sh" "$S"
+"#;
+
+impl Pair {
+    /// Starts both and waits until the standby streams.
+    pub fn start() -> Self {
+        Self::start_with("wal_retrieve_retry_interval = 100ms")
+    }
+
+    /// The same, with these lines at the end of both configurations.
+    pub fn start_with(settings: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("lifeboat-pg-").tempdir().expect("a temporary folder");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("chmod of a temporary folder");
+        let port = free_port(&[Node::Fra, Node::Dub].map(|node| node.ip().parse::<IpAddr>().expect("an address")));
+        run(Command::new("mkfifo").arg(dir.path().join("leash")));
+        let leash = OpenOptions::new().read(true).write(true).open(dir.path().join("leash")).expect("the leash");
+        let pair = Self { dir, port, leash: Some(leash) };
+        for (name, text) in
+            [("serve.sh", SERVE), ("fence.sh", FENCE), ("fence-verify.sh", FENCE_VERIFY), ("reverse.sh", REVERSE)]
+        {
+            let text = text
+                .replace("@DIR@", &pair.dir.path().display().to_string())
+                .replace("@AS@", &AS_POSTGRES.join(" "))
+                .replace("@BIN@", BIN)
+                .replace("@PORT@", &port.to_string());
+            let path = pair.dir.path().join(name);
+            fs::write(&path, text).expect("a script");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod of a script");
+        }
+        fs::write(pair.password_file(), format!("{PASSWORD}\n")).expect("the password file");
+        let template = template();
+        for node in [Node::Fra, Node::Dub] {
+            fs::create_dir(pair.home(node)).expect("the node's folder");
+            run(Command::new("cp").arg("-a").arg(&template).arg(pair.data(node)));
+            let conf = format!(
+                "listen_addresses = '{}'\nport = {port}\ncluster_name = '{}'\nunix_socket_directories = ''\n\
+                 hba_file = '{}'\nprimary_conninfo = '{}'\nprimary_slot_name = 'peer'\n{COMMON}{settings}\n",
+                node.ip(),
+                node.region(),
+                template.join("lifeboat_hba.conf").display(),
+                pair.conninfo(node)
+            );
+            fs::write(pair.home(node).join("postgresql.conf"), conf).expect("the configuration");
+        }
+        run(Command::new("install")
+            .args(["-o", "postgres", "/dev/null"])
+            .arg(pair.data(Node::Dub).join("standby.signal")));
+        pair.start_again(Node::Fra);
+        pair.start_again(Node::Dub);
+        pair.await_streaming(Node::Dub);
+        pair
+    }
+
+    /// `postgres://host:port/database` of a node.
+    pub fn url(&self, node: Node) -> String {
+        format!("postgres://{}:{}/orders", node.ip(), self.port)
+    }
+
+    /// The file with the password of the role `lifeboat`.
+    pub fn password_file(&self) -> PathBuf {
+        self.dir.path().join("password")
+    }
+
+    /// The settings of a `postgres` target of this pair, with these fence methods (`null`: the default).
+    pub fn target(&self, fence: &Value) -> Value {
+        let member = |node: Node| {
+            json!({
+                "region": node.region(), "url": self.url(node), "user": "lifeboat",
+                "password": {"file": self.password_file()}, "tls": {"mode": "disable"},
+            })
+        };
+        let mut target = json!({
+            "members": [member(Node::Fra), member(Node::Dub)],
+            "reverse": {"run": [self.script("reverse.sh"), "{{ source }}", "{{ destination }}"]},
+        });
+        if !fence.is_null() {
+            target["fence"] = fence.clone();
+        }
+        target
+    }
+
+    /// A fence method that kills the source's server and proves it.
+    pub fn fence_command(&self) -> Value {
+        json!({"command": {
+            "run": [self.script("fence.sh"), "{{ source }}"], "verify": [self.script("fence-verify.sh"), "{{ source }}"],
+        }})
+    }
+
+    /// The path of one of the pair's scripts: `serve.sh`, `fence.sh`, `fence-verify.sh`, `reverse.sh`.
+    pub fn script(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    /// `kill -9` of a node's postmaster; its children follow by themselves.
+    pub fn kill(&self, node: Node) {
+        if let Some(pid) = self.pid(node) {
+            send("KILL", &[pid]);
+            await_until("the end of a postmaster", Duration::from_secs(10), || !is_postgres(pid));
+        }
+    }
+
+    /// Starts a node's server and waits until it answers.
+    pub fn start_again(&self, node: Node) {
+        let at: SocketAddr = format!("{}:{}", node.ip(), self.port).parse().expect("an address");
+        let mut wait = 0;
+        run(Command::new(self.script("serve.sh")).arg(node.region()));
+        await_until(&format!("{} answering", node.region()), Duration::from_secs(30), || {
+            wait += 1;
+            // A killed server's children hold its shared memory for a moment, and the new one gives up at once.
+            if wait % 100 == 0 && self.pid(node).is_none_or(|pid| !is_postgres(pid)) {
+                run(Command::new(self.script("serve.sh")).arg(node.region()));
+            }
+            assert!(wait < 3_000, "{} does not start:\n{}", node.region(), self.log(node));
+            TcpStream::connect_timeout(&at, Duration::from_millis(100)).is_ok()
+                && self.try_psql(node, "select 1").is_ok()
+        });
+    }
+
+    /// Stops the node's processes where they are (`SIGSTOP`): the host answers, the server is silent.
+    pub fn freeze(&self, node: Node) {
+        let pid = self.pid(node).expect("a running server");
+        send("STOP", &[vec![pid], children(pid)].concat());
+    }
+
+    /// Lets a frozen node go on.
+    pub fn thaw(&self, node: Node) {
+        let pid = self.pid(node).expect("a frozen server");
+        send("CONT", &[vec![pid], children(pid)].concat());
+    }
+
+    /// Stops `node` from receiving WAL, until `let_go`: what the other one writes now is not on it.
+    pub fn hold_back(&self, node: Node) {
+        self.set(node, "primary_conninfo", "");
+        await_until("the end of streaming", Duration::from_secs(10), || {
+            self.psql(node, "select count(*) from pg_stat_wal_receiver") == "0"
+        });
+    }
+
+    /// Lets `node` receive again.
+    pub fn let_go(&self, node: Node) {
+        self.set(node, "primary_conninfo", &self.conninfo(node));
+    }
+
+    /// Waits until `node` streams from the other one.
+    pub fn await_streaming(&self, node: Node) {
+        await_until(&format!("streaming to {}", node.region()), Duration::from_secs(20), || {
+            self.psql(node, "select count(*) from pg_stat_wal_receiver where status = 'streaming'") == "1"
+        });
+    }
+
+    /// Changes one setting in a node's configuration and reloads it.
+    pub fn set(&self, node: Node, name: &str, value: &str) {
+        let path = self.home(node).join("postgresql.conf");
+        let old = fs::read_to_string(&path).expect("the configuration");
+        let kept = old.lines().filter(|line| line.split(' ').next() != Some(name));
+        let new = kept.chain([format!("{name} = '{value}'").as_str()]).collect::<Vec<_>>().join("\n");
+        fs::write(&path, new + "\n").expect("the configuration");
+        send("HUP", &[self.pid(node).expect("a running server")]);
+    }
+
+    /// What one statement answers (as superuser `postgres`); panics when it fails.
+    pub fn psql(&self, node: Node, sql: &str) -> String {
+        self.try_psql(node, sql).unwrap_or_else(|error| panic!("{sql} on {}: {error}", node.region()))
+    }
+
+    /// What one statement answers, or the error.
+    pub fn try_psql(&self, node: Node, sql: &str) -> Result<String, String> {
+        let done = Command::new(format!("{BIN}/psql"))
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "orders", "-h", node.ip()])
+            .args(["-p", &self.port.to_string(), "-c", sql])
+            .env("PGCONNECT_TIMEOUT", "3")
+            .output()
+            .expect("psql");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
+    }
+
+    /// What a node's server logged.
+    pub fn log(&self, node: Node) -> String {
+        fs::read_to_string(self.home(node).join("log")).unwrap_or_default()
+    }
+
+    /// What the reverse program did.
+    pub fn reverse_log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("reverse.log")).unwrap_or_default()
+    }
+
+    fn home(&self, node: Node) -> PathBuf {
+        self.dir.path().join(node.region())
+    }
+    fn data(&self, node: Node) -> PathBuf {
+        self.home(node).join("data")
+    }
+    fn conninfo(&self, node: Node) -> String {
+        format!("host={} port={} user=postgres", node.peer().ip(), self.port)
+    }
+    fn pid(&self, node: Node) -> Option<u32> {
+        fs::read_to_string(self.data(node).join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        let running: Vec<u32> = [Node::Fra, Node::Dub].into_iter().filter_map(|node| self.pid(node)).collect();
+        drop(self.leash.take());
+        // The folder goes next, so nothing may still write into it.
+        await_until("the end of a pair", Duration::from_secs(10), || running.iter().all(|pid| !is_postgres(*pid)));
+    }
+}
+
+/// Settings of both servers. `fsync` is off: these clusters live for seconds, and no test pulls the plug.
+const COMMON: &str = "wal_level = logical\nwal_log_hints = on\nhot_standby = on\nmax_wal_senders = 10\n\
+    max_replication_slots = 10\nwal_keep_size = 64MB\nmin_wal_size = 4MB\nshared_buffers = 16MB\nfsync = off\n\
+    max_connections = 100\ndynamic_shared_memory_type = posix\nlog_line_prefix = '%m [%p] '\n\
+    wal_receiver_status_interval = 1s\n";
+
+/// A cluster with the database `orders`, the role `lifeboat` and the slot `peer`, made once.
+fn template() -> PathBuf {
+    let home = std::env::temp_dir().join("lifeboat-postgres-15-template-1");
+    let data = home.join("data");
+    fs::create_dir_all(&home).expect("the template's folder");
+    let lock = File::create(home.join("lock")).expect("the template's lock");
+    lock.lock().expect("the template's lock");
+    if home.join("ready").exists() {
+        return data;
+    }
+    let _old = fs::remove_dir_all(&data);
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).expect("chmod of the template");
+    run(Command::new("chown").arg("postgres:").arg(&home));
+    let tool = |name: &str| {
+        let mut command = Command::new(AS_POSTGRES[0]);
+        command.args(&AS_POSTGRES[1..]).arg(format!("{BIN}/{name}"));
+        command
+    };
+    run(tool("initdb").arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-N", "--wal-segsize=1"]));
+    single(&data, "postgres", "CREATE DATABASE orders");
+    single(&data, "postgres", &format!("CREATE ROLE lifeboat LOGIN SUPERUSER PASSWORD '{PASSWORD}'"));
+    single(&data, "postgres", "SELECT pg_create_physical_replication_slot('peer')");
+    let hba = "host replication all 127.0.0.0/8 trust\nhost all postgres 127.0.0.0/8 trust\n\
+               host all all 127.0.0.0/8 scram-sha-256\n";
+    fs::write(data.join("lifeboat_hba.conf"), hba).expect("the template's access list");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).expect("chmod of the template");
+    run(Command::new("chown").arg("-R").arg("postgres:").arg(&data));
+    File::create(home.join("ready")).expect("the template's mark");
+    data
+}
+
+/// One statement in single-user mode: no port, no process to end.
+fn single(data: &Path, database: &str, sql: &str) {
+    let script = format!(
+        "printf '%s\\n' \"$1\" | {} {BIN}/postgres --single -j -D \"$2\" -c wal_level=replica {database}",
+        AS_POSTGRES.join(" ")
+    );
+    run(Command::new("bash").args(["-c", &script, "single", sql]).arg(data));
+}
+
+fn run(command: &mut Command) {
+    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+fn send(signal: &str, pids: &[u32]) {
+    let _some_may_be_gone =
+        Command::new("kill").arg(format!("-{signal}")).args(pids.iter().map(u32::to_string)).output();
+}
+
+fn is_postgres(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "postgres")
+        && !fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}

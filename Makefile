@@ -1,0 +1,65 @@
+# `make demo` and `make test` need a Debian 12 with Rust in PATH and nothing else: `install-deps` brings the rest, once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+# What Cargo.lock says and nothing else.
+LOCKED := --locked
+say = @printf '\n== %s (%s)\n' "$(1)" "$$(date -u +%H:%M:%SZ)"
+
+.PHONY: help install-deps build demo test fmt clippy doc doctest architecture nextest bench deny
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install-deps: ## Install what the tests and the demonstration need, once, without a question
+	@.ci/install
+
+build: ## Build the program: target/release/lifeboat
+	$(CARGO) build $(LOCKED) --release
+
+demo: install-deps ## Fail two regions over on this machine: real PostgreSQL, name server and object store
+	$(CARGO) build $(LOCKED) --quiet --bins --examples
+	$(CARGO) run $(LOCKED) --quiet --example two-regions
+
+# One after the other, the quickest to fail first. Nextest comes last, so that its summary ends the output.
+test: install-deps ## Everything that CI checks: format, lints, documentation, architecture, all tests
+	@$(MAKE) fmt
+	@$(MAKE) clippy
+	@$(MAKE) architecture
+	@$(MAKE) doc
+	@$(MAKE) doctest
+	@$(MAKE) nextest
+
+fmt: ## Is everything formatted?
+	$(call say,format)
+	$(CARGO) fmt --all -- --check
+
+clippy: ## Lints of all targets; a warning is an error
+	$(call say,lints)
+	$(CARGO) clippy $(LOCKED) --all-targets -- -D warnings
+
+architecture: ## The rules of the house: floors, strangers, faces, sizes
+	$(call say,architecture)
+	$(CARGO) nextest run $(LOCKED) --test architecture --status-level fail
+
+doc: ## The documentation, without a warning
+	$(call say,documentation)
+	RUSTDOCFLAGS="$${RUSTDOCFLAGS:-} -D warnings" $(CARGO) doc $(LOCKED) --no-deps --lib
+
+doctest: ## The examples in the documentation
+	$(call say,examples in the documentation)
+	$(CARGO) test $(LOCKED) --doc
+
+nextest: ## All tests, with real servers
+	$(call say,tests)
+	$(CARGO) nextest run $(LOCKED)
+
+bench: ## Measure
+	$(CARGO) bench $(LOCKED)
+
+deny: ## Licences, bans and advisories (needs cargo-deny and its advisory database)
+	$(CARGO) deny check

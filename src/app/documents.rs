@@ -1,0 +1,115 @@
+//! The documents of a flow: loaded, and turned into groups and plans.
+//!
+//! A run is refused for the errors that it would stand on, and for no others: a slip in the switchover's runbook must not
+//! hold up a failover. `lifeboat check` reports all of them.
+
+use std::path::PathBuf;
+
+use super::{AppError, Route, Settings, wire::Wired};
+use crate::{
+    manifest::{self, Document, Documents, Finding, scaffold},
+    model::{Group, GroupName, Plan, Region, RunKind, RunbookName},
+    spec::{ProtectionGroupSpec, RunbookSpec},
+};
+
+/// Documents that were read.
+#[derive(Debug, Clone)]
+pub struct Papers {
+    /// The documents.
+    pub documents: Documents,
+    /// Defects of form.
+    pub findings: Vec<Finding>,
+}
+
+/// Loads and checks; every finding at once, in the order of a report.
+pub fn examine(files: &[PathBuf]) -> (Documents, Vec<Finding>) {
+    let loaded = manifest::load(files);
+    let mut findings = loaded.findings;
+    findings.extend(manifest::check(&loaded.documents, &Wired));
+    manifest::tidy(&mut findings);
+    (loaded.documents, findings)
+}
+
+/// Loads what the settings name.
+pub fn read(settings: &Settings) -> Result<Papers, AppError> {
+    if settings.files_by_default && settings.files.iter().all(|path| !path.exists()) {
+        return Err(AppError::NoDocuments);
+    }
+    let loaded = manifest::load(&settings.files);
+    Ok(Papers { documents: loaded.documents, findings: loaded.findings })
+}
+
+impl Papers {
+    /// The names of the groups, in document order.
+    pub fn groups(&self) -> Vec<GroupName> {
+        self.documents.groups.iter().map(|document| document.name.clone()).collect()
+    }
+
+    fn document(&self, name: &GroupName) -> Result<&Document<ProtectionGroupSpec>, AppError> {
+        self.documents.group(name).ok_or_else(|| {
+            // A document that could not be read may be the one that is missing.
+            if manifest::has_errors(&self.findings) {
+                AppError::Findings { findings: self.findings.clone() }
+            } else {
+                AppError::NoGroup { group: name.clone(), there: self.groups() }
+            }
+        })
+    }
+
+    /// A group, checked.
+    pub fn group(&self, name: &GroupName) -> Result<Group, AppError> {
+        manifest::group(self.document(name)?).map_err(|findings| AppError::Findings { findings })
+    }
+
+    /// The regions of a group, as they are pinned in plans.
+    pub fn regions(&self, group: &Group) -> Vec<Region> {
+        let documents = group.regions.iter().filter_map(|(name, _)| self.documents.region(name));
+        documents.map(manifest::region).collect()
+    }
+
+    /// The runbook of a kind of run: the declared one, or the built-in.
+    pub fn runbook(&self, name: &GroupName, kind: RunKind) -> Result<Document<RunbookSpec>, AppError> {
+        let group = self.document(name)?;
+        let names = &group.spec.runbooks;
+        let declared = match kind {
+            RunKind::Failover => &names.failover,
+            RunKind::Switchover => &names.switchover,
+            RunKind::Failback => &names.failback,
+        };
+        match declared {
+            None => {
+                let spec = scaffold::spec(kind, &group.spec, &self.documents.regions, &Wired);
+                scaffold::name(kind).map(|name| Document::placeless(name, spec)).ok_or_else(|| missing(kind.as_str()))
+            }
+            Some(name) => self.documents.runbook(name).cloned().ok_or_else(|| self.unreadable(name)),
+        }
+    }
+
+    fn unreadable(&self, name: &RunbookName) -> AppError {
+        if manifest::has_errors(&self.findings) {
+            return AppError::Findings { findings: self.findings.clone() };
+        }
+        missing(name.as_str())
+    }
+
+    /// The plan of a run of this kind along this way.
+    pub fn plan(&self, name: &GroupName, kind: RunKind, route: &Route) -> Result<Plan, AppError> {
+        let runbook = self.runbook(name, kind)?;
+        let way = manifest::Route { kind, source: &route.source, destination: &route.destination };
+        manifest::compile(self.document(name)?, &runbook, &self.documents.regions, &Wired, way)
+            .map_err(|findings| AppError::Findings { findings })
+    }
+
+    /// A built-in runbook as a document to start from.
+    pub fn scaffold(&self, name: &GroupName, kind: RunKind, runbook: &RunbookName) -> Result<String, AppError> {
+        let group = self.document(name)?;
+        Ok(scaffold::text(kind, runbook, &group.spec, &self.documents.regions, &Wired))
+    }
+}
+
+fn missing(runbook: &str) -> AppError {
+    AppError::Missing {
+        what: format!("there is no runbook `{runbook}` in the documents"),
+        remedy: "name the file that holds it with --file, or leave the group's `runbooks` out to use the built-in".into(),
+    }
+}

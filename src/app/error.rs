@@ -1,0 +1,178 @@
+//! What keeps a flow from its end, with what to do about it.
+
+use crate::{
+    evidence::RecordError,
+    engine::EngineError,
+    manifest::Finding,
+    model::{GroupName, RunId},
+    port::{LeaseError, StoreError},
+};
+
+use super::{NoRoute, SettingsError};
+
+/// The four ways not to get there. The faces give each a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It was tried and failed.
+    Failure,
+    /// What was asked for, or a document, makes no sense.
+    Usage,
+    /// A gate or a check forbids it.
+    Refused,
+    /// The store is out of reach, or another process holds the lease.
+    Unavailable,
+}
+
+/// A flow that did not get to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Settings make no sense.
+    #[error("the settings make no sense")]
+    Settings(#[from] SettingsError),
+    /// The documents have errors.
+    #[error("the documents have errors, so nothing was started")]
+    Findings {
+        /// All of them, warnings too.
+        findings: Vec<Finding>,
+    },
+    /// Nobody said where the documents are.
+    #[error("there are no documents: ./lifeboat does not exist")]
+    NoDocuments,
+    /// No such group.
+    #[error("there is no group `{group}` in the documents")]
+    NoGroup {
+        /// What was asked for.
+        group: GroupName,
+        /// What there is.
+        there: Vec<GroupName>,
+    },
+    /// No way for the run.
+    #[error("there is no way for this run")]
+    Route(#[from] NoRoute),
+    /// A check forbids it.
+    #[error("{what}")]
+    Refused {
+        /// What was found.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// Another process holds the lease.
+    #[error("could not take the lease")]
+    Lease(#[source] LeaseError),
+    /// The store did not do what it was asked.
+    #[error("could not {intent}")]
+    Store {
+        /// What was being done.
+        intent: String,
+        /// Why not.
+        #[source]
+        source: StoreError,
+    },
+    /// The engine stopped.
+    #[error("the engine stopped")]
+    Engine(#[from] EngineError),
+    /// A target's driver cannot be opened.
+    #[error("could not open {what}: {why}")]
+    Driver {
+        /// `target orders-db`, `probe edge`.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// There is nothing of the kind.
+    #[error("{what}")]
+    Missing {
+        /// What is missing.
+        what: String,
+        /// What there is instead.
+        remedy: String,
+    },
+    /// The journal makes no record.
+    #[error("could not make the record of the run")]
+    Record(#[source] RecordError),
+    /// The machine did not do what it was asked.
+    #[error("could not {intent}")]
+    Machine {
+        /// What was being done.
+        intent: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl AppError {
+    /// A store's error with what was being done.
+    pub fn store(intent: impl Into<String>) -> impl FnOnce(StoreError) -> Self {
+        let intent = intent.into();
+        move |source| Self::Store { intent, source }
+    }
+
+    /// Which way it did not get there.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Settings(_) | Self::Findings { .. } | Self::NoDocuments | Self::NoGroup { .. } | Self::Missing { .. } => {
+                Fault::Usage
+            }
+            Self::Route(NoRoute::AlreadyThere { .. }) | Self::Refused { .. } => Fault::Refused,
+            Self::Route(_) => Fault::Usage,
+            Self::Store { source, .. } => store_fault(source),
+            Self::Lease(_) => Fault::Unavailable,
+            Self::Engine(EngineError::LeaseLost { .. }) => Fault::Unavailable,
+            Self::Engine(EngineError::Journal { source, .. }) => store_fault(source),
+            Self::Engine(EngineError::Illegal { .. } | EngineError::NoDriver { .. })
+            | Self::Driver { .. }
+            | Self::Record(_)
+            | Self::Machine { .. } => Fault::Failure,
+        }
+    }
+
+    /// What to do about it; `None` where the message says all there is.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::NoDocuments => Some("name files or folders with --file, or set LIFEBOAT_FILES".into()),
+            Self::NoGroup { there, .. } => {
+                let there: Vec<_> = there.iter().map(GroupName::as_str).collect();
+                Some(if there.is_empty() { "they hold no ProtectionGroup".into() } else { format!("they hold {}", there.join(", ")) })
+            }
+            Self::Refused { remedy, .. } | Self::Missing { remedy, .. } => Some(remedy.clone()),
+            Self::Lease(LeaseError::Held { key, .. }) => {
+                Some(format!("that process drives a run; `lifeboat run list {}` shows which", key.group))
+            }
+            Self::Lease(_) => None,
+            Self::Store { source: StoreError::RunOpen { run }, .. } => Some(go_on(run)),
+            Self::Store { source: StoreError::RunClosed { run }, .. } => {
+                Some(format!("it is over; `lifeboat run show {run}` shows how it ended"))
+            }
+            Self::Store { source: StoreError::NoRun { .. }, .. } => Some("`lifeboat run list` shows the runs there are".into()),
+            Self::Store { source: StoreError::Corrupt { .. }, .. } => {
+                Some("keep the file as it is, and go on with --data-dir elsewhere".into())
+            }
+            Self::Store { source: StoreError::Unavailable { .. }, .. } => {
+                Some("check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into())
+            }
+            Self::Engine(EngineError::Journal { run, .. } | EngineError::LeaseLost { run, .. }) => {
+                Some(format!("look with `lifeboat run show {run}`, then go on with `lifeboat run resume {run}`"))
+            }
+            Self::Driver { .. } => Some("correct the target's settings in the documents".into()),
+            Self::Settings(_) | Self::Findings { .. } | Self::Route(_) | Self::Store { .. } | Self::Engine(_) | Self::Record(_) | Self::Machine { .. } => None,
+        }
+    }
+}
+
+fn store_fault(source: &StoreError) -> Fault {
+    match source {
+        StoreError::NoRun { .. } => Fault::Usage,
+        StoreError::RunOpen { .. } | StoreError::RunClosed { .. } => Fault::Refused,
+        StoreError::StaleTerm { .. }
+        | StoreError::Conflict { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Unavailable { .. } => Fault::Unavailable,
+    }
+}
+
+/// What to do about a run that is still open.
+pub fn go_on(run: &RunId) -> String {
+    format!("look at it with `lifeboat run show {run}`; go on with `lifeboat run resume {run}`, or end it with `lifeboat run cancel {run}`")
+}

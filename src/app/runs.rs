@@ -1,0 +1,167 @@
+//! Starting a run, going on with one, and keeping the record of both.
+//!
+//! A run is driven under a lease, and a record is kept whenever it comes to rest: closed, paused, interrupted, or
+//! stopped by an error (promise S13). A later record of the same run replaces it. When the process is killed, no record
+//! is written; `resume` writes it.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{App, AppError, Prepared, identity, records::Kept};
+use crate::{
+    decide::{self, Rest},
+    engine::{self, Engine, Hold, Options, Progress, Stop},
+    model::{Command, CommandBody, Event, EventBody, Run, RunId, RunState},
+    port::{Drivers, LeaseKey, LeaseState},
+};
+
+/// How to drive.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// Stay and wait for orders while the run is paused.
+    pub stay: bool,
+}
+
+/// A run that came to rest.
+#[derive(Debug)]
+pub struct Rested {
+    /// The run as it stands.
+    pub run: Run,
+    /// Why nothing more happens by itself.
+    pub rest: Rest,
+    /// Where its record is.
+    pub kept: Option<Kept>,
+}
+
+/// Told while waiting for a lease that another process holds.
+pub type Waiting<'a> = &'a mut (dyn FnMut(&LeaseState) + Send);
+
+impl App {
+    /// Opens a run and drives it until it rests.
+    pub async fn start(
+        &self,
+        prepared: Prepared,
+        manner: Manner,
+        waiting: Waiting<'_>,
+        progress: &mut dyn Progress,
+        stop: watch::Receiver<Stop>,
+    ) -> Result<Rested, AppError> {
+        let mut hold = self.take(&prepared.request.key(), waiting).await?;
+        let opened = EventBody::Opened(Box::new(prepared.opened));
+        let now = self.clock.now();
+        let (id, first) = match self.store.open(hold.permit(), now, opened).await {
+            Ok(opened) => opened,
+            Err(source) => {
+                hold.release().await;
+                return Err(AppError::Store { intent: "open the run".into(), source });
+            }
+        };
+        let run = Run::open(id.clone(), &first)
+            .map_err(|source| AppError::Engine(engine::EngineError::Illegal { run: id, source }))?;
+        progress.event(&first, &run);
+        let rested = self.drive(run, &mut hold, &prepared.drivers, manner, progress, stop).await;
+        hold.release().await;
+        rested
+    }
+
+    /// Takes a run over and drives it on: with an order to resume where it would stay paused otherwise.
+    pub async fn resume(
+        &self,
+        id: &RunId,
+        reason: &str,
+        manner: Manner,
+        waiting: Waiting<'_>,
+        progress: &mut dyn Progress,
+        stop: watch::Receiver<Stop>,
+    ) -> Result<Rested, AppError> {
+        let run = engine::load(&self.store, id).await?;
+        if run.closed().is_some() {
+            return Err(AppError::Refused {
+                what: format!("run {id} is over"),
+                remedy: format!("`lifeboat run show {id}` shows how it ended"),
+            });
+        }
+        let drivers = self.tools.open(run.plan())?;
+        let key = LeaseKey { group: id.group.clone(), rehearsal: run.opened.rehearsal };
+        let mut hold = self.take(&key, waiting).await?;
+        let rested = self.go_on(id, reason, &mut hold, &drivers, manner, progress, stop).await;
+        hold.release().await;
+        rested
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one drive; a struct would only rename them")]
+    async fn go_on(
+        &self,
+        id: &RunId,
+        reason: &str,
+        hold: &mut Hold,
+        drivers: &Drivers,
+        manner: Manner,
+        progress: &mut dyn Progress,
+        stop: watch::Receiver<Stop>,
+    ) -> Result<Rested, AppError> {
+        let run = engine::recover(&self.store, &self.clock, hold, id, &identity::holder(), progress).await?;
+        if matches!(self.after_orders(&run).await?.state, RunState::Paused { .. }) {
+            self.order(id, CommandBody::Resume, reason).await?;
+        }
+        self.drive(run, hold, drivers, manner, progress, stop).await
+    }
+
+    /// The run as it will stand once the orders that wait in its inbox are taken.
+    pub(super) async fn after_orders(&self, run: &Run) -> Result<Run, AppError> {
+        let orders = self.store.inbox(&run.id, run.inbox).await;
+        let orders = orders.map_err(AppError::store(format!("read the orders of {}", run.id)))?;
+        let mut run = run.clone();
+        for order in orders {
+            let refused = decide::obey(&run, &order.command);
+            let body = EventBody::Commanded { inbox: order.number, command: order.command, refused };
+            let event = Event { seq: run.seq + 1, term: run.term, at: self.clock.now(), body };
+            run.after(&event).map_err(|source| engine::EngineError::Illegal { run: run.id.clone(), source })?;
+        }
+        Ok(run)
+    }
+
+    /// Puts an order into a run's inbox, and says its number.
+    pub(super) async fn order(&self, id: &RunId, body: CommandBody, reason: &str) -> Result<u64, AppError> {
+        let command =
+            Command { by: self.settings.actor.clone(), reason: reason.to_owned(), at: self.clock.now(), body };
+        self.store.tell(id, command).await.map_err(AppError::store(format!("give an order to {id}")))
+    }
+
+    async fn take(&self, key: &LeaseKey, waiting: Waiting<'_>) -> Result<Hold, AppError> {
+        engine::take(&self.store, &self.clock, key, &identity::holder(), waiting).await.map_err(AppError::Lease)
+    }
+
+    /// Drives, and keeps the record of whatever came of it.
+    async fn drive(
+        &self,
+        run: Run,
+        hold: &mut Hold,
+        drivers: &Drivers,
+        manner: Manner,
+        progress: &mut dyn Progress,
+        stop: watch::Receiver<Stop>,
+    ) -> Result<Rested, AppError> {
+        let id = run.id.clone();
+        let options = Options { stay: manner.stay, ..Options::default() };
+        let engine = Engine { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), options };
+        let driven = engine.drive(run, hold, drivers, progress, stop).await;
+        let kept = self.keep(&id).await;
+        let rest = driven?;
+        let (run, _) = self.read(&id).await?;
+        Ok(Rested { run, rest, kept: kept? })
+    }
+
+    /// A run with its events.
+    pub async fn read(&self, id: &RunId) -> Result<(Run, Vec<Event>), AppError> {
+        let events = self.store.read(id, 0).await.map_err(AppError::store(format!("read the journal of {id}")))?;
+        let run = Run::replay(id.clone(), &events)
+            .map_err(|source| engine::EngineError::Illegal { run: id.clone(), source })?
+            .ok_or_else(|| AppError::Store {
+                intent: format!("read the journal of {id}"),
+                source: crate::port::StoreError::NoRun { run: id.clone() },
+            })?;
+        Ok((run, events))
+    }
+}

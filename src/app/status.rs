@@ -1,0 +1,166 @@
+//! How a group stands now: who serves, what its members say, what runs, what was last, what the observers know.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    App, AppError, Survey,
+    documents::Papers,
+    looking::{self, LIMIT},
+    route,
+};
+use crate::{
+    evidence,
+    model::{GroupName, Objectives, RegionName, Role, RunId, RunState, TargetName},
+    port::{Concern, ObserverReport, RunSummary},
+};
+
+/// One member of a target, as seen now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Member {
+    /// The target.
+    pub target: TargetName,
+    /// The region.
+    pub region: RegionName,
+    /// Its role.
+    pub role: Role,
+}
+
+/// A report with its age.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Observed {
+    /// Its age in seconds.
+    pub age_seconds: f64,
+    /// It is still worth something.
+    pub fresh: bool,
+    /// The report.
+    pub report: ObserverReport,
+}
+
+/// A run that is open.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Open {
+    /// Which.
+    pub summary: RunSummary,
+    /// Where it is.
+    pub state: RunState,
+    /// `host/pid` of the process that drives it; `None`: nobody does.
+    pub driven_by: Option<String>,
+}
+
+/// The last run that ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Last {
+    /// Which.
+    pub summary: RunSummary,
+    /// What it measured.
+    pub measures: evidence::Measures,
+}
+
+/// A group.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Its name.
+    pub group: GroupName,
+    /// The region that serves, by the history of runs; `None`: no region is preferred.
+    pub serves: Option<RegionName>,
+    /// Its objectives.
+    pub objectives: Objectives,
+    /// Its members.
+    pub members: Vec<Member>,
+    /// What must be looked at now.
+    pub alarms: Vec<String>,
+    /// What would make a failover slow, lossy or impossible.
+    pub concerns: Vec<(TargetName, Concern)>,
+    /// Runs that are open.
+    pub open: Vec<Open>,
+    /// The last run that ended and moved something.
+    pub last: Option<Last>,
+    /// The last drill that ended.
+    pub last_drill: Option<RunSummary>,
+    /// The observers.
+    pub observers: Vec<Observed>,
+}
+
+impl App {
+    /// Looks at one group.
+    pub async fn status(&self, papers: &Papers, name: &GroupName) -> Result<Status, AppError> {
+        let group = papers.group(name)?;
+        let runs = self.runs_of(name).await?;
+        let serves = route::serves(&group, &runs).cloned();
+        let drivers = self.tools.open_targets(&group)?;
+        let other = group.serving().find(|region| Some(*region) != serves.as_ref()).cloned();
+        let (survey, concerns) = match (&serves, &other) {
+            (Some(source), Some(destination)) => {
+                let survey = looking::survey(&drivers, self.clock.as_ref(), LIMIT);
+                futures::join!(survey, self.concerns(&drivers, source, destination))
+            }
+            (_, None) | (None, _) => (looking::survey(&drivers, self.clock.as_ref(), LIMIT).await, Vec::new()),
+        };
+        let now = self.clock.now();
+        let observers = self.reports_of(name).await?.into_iter().map(|report| observed(report, now)).collect();
+        let mut open = Vec::new();
+        for summary in runs.iter().filter(|run| run.closed.is_none()) {
+            let (run, _) = self.read(&summary.run).await?;
+            let lease = self.store.lease(&summary.key()).await;
+            let lease = lease.map_err(AppError::store(format!("look at the lease on {name}")))?;
+            open.push(Open { summary: summary.clone(), state: run.state, driven_by: lease.holder });
+        }
+        let ended = |rehearsal| runs.iter().find(move |run| run.rehearsal == rehearsal && run.closed.is_some());
+        let last = match ended(false) {
+            Some(summary) => Some(Last { summary: summary.clone(), measures: self.measures(&summary.run).await? }),
+            None => None,
+        };
+        Ok(Status {
+            group: name.clone(),
+            alarms: serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default(),
+            serves,
+            objectives: group.objectives,
+            members: members(&survey),
+            concerns,
+            open,
+            last,
+            last_drill: ended(true).cloned(),
+            observers,
+        })
+    }
+
+    /// What a run measured, by its journal.
+    pub async fn measures(&self, id: &RunId) -> Result<evidence::Measures, AppError> {
+        let (run, events) = self.read(id).await?;
+        Ok(evidence::Measures::of(&run, &events))
+    }
+}
+
+fn observed(report: ObserverReport, now: Timestamp) -> Observed {
+    let age = now.duration_since(report.at);
+    let fresh = age.as_millis() <= i128::from(report.valid_ms);
+    Observed { age_seconds: age.as_secs_f64().max(0.0), fresh, report }
+}
+
+fn members(survey: &Survey) -> Vec<Member> {
+    survey
+        .iter()
+        .flat_map(|(target, facts)| {
+            let member = |side: &crate::model::Side| Member {
+                target: target.clone(),
+                region: side.region.clone(),
+                role: side.role.clone(),
+            };
+            facts.sides.iter().map(member).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Two primaries, a primary elsewhere than the history says, or none where one should be.
+fn alarms(serves: &RegionName, survey: &Survey) -> Vec<String> {
+    // Nobody moves anything here: the way is only what `misplaced` compares with.
+    let route = super::Route { source: serves.clone(), destination: serves.clone() };
+    let mut alarms: Vec<String> = route::misplaced(&route, survey).iter().map(ToString::to_string).collect();
+    for (target, facts) in survey {
+        if !facts.sides.is_empty() && facts.sides.iter().all(|side| side.role != Role::Primary) {
+            alarms.push(format!("{target} has no primary that answers"));
+        }
+    }
+    alarms
+}

@@ -1,0 +1,159 @@
+//! Which code speaks for which word: the catalog of all drivers, and the opening of those that a plan names.
+//!
+//! A run is opened from what it pinned, never from documents: the one that resumes it may not have them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::AppError;
+use crate::{
+    driver::{awaiting, command, fake, http, rfc2136, wait},
+    model::{Capability, Group, Plan, TargetRef, Verb},
+    port::{Catalog, Clock, Descriptor, Driver, Drivers, Prober, Secrets, Touches},
+    probe::Probes,
+};
+
+/// The names of the drivers of targets, as written in documents.
+const TARGETS: [&str; 4] = ["postgres", "s3", "rfc2136", "fake"];
+
+/// Everything that this program can do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wired;
+
+impl Catalog for Wired {
+    fn drivers(&self) -> Vec<&'static str> {
+        TARGETS.to_vec()
+    }
+
+    fn descriptor(&self, driver: Option<&str>, capability: Capability, verb: Verb) -> Option<&'static Descriptor> {
+        if verb.capability() != capability {
+            return None;
+        }
+        match driver {
+            Some("rfc2136") => rfc2136::descriptor(verb),
+            Some("fake") => fake::descriptor(verb),
+            Some(_) => None,
+            None => general(verb),
+        }
+    }
+}
+
+fn general(verb: Verb) -> Option<&'static Descriptor> {
+    match verb {
+        Verb::Approve => Some(&APPROVE),
+        Verb::ProbeAwait => awaiting::descriptor(verb),
+        Verb::Command => command::descriptor(verb),
+        Verb::Http => http::descriptor(verb),
+        Verb::Wait => wait::descriptor(verb),
+        _ => None,
+    }
+}
+
+/// `approve` is the engine's own: no driver is asked.
+static APPROVE: Descriptor = Descriptor {
+    verb: Verb::Approve,
+    effect: crate::model::Effect::Reads,
+    reversible: false,
+    observable: true,
+    touches: Touches::Neither,
+    // Two minutes for a person who was called: a guess that predictions say is one.
+    expected: std::time::Duration::from_secs(120),
+    timeout: std::time::Duration::from_secs(86_400),
+    attempts: 1,
+    outputs: &["approved_by"],
+    check: check_approve,
+};
+
+fn check_approve(with: &serde_json::Map<String, Value>) -> Result<(), String> {
+    serde_json::from_value::<crate::spec::ApproveParams>(Value::Object(with.clone()))
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+/// What drivers are opened with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Where secrets come from.
+    pub secrets: Arc<dyn Secrets>,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// All kinds of probes.
+    pub prober: Arc<dyn Prober>,
+}
+
+impl Tools {
+    /// The real ones.
+    pub fn new(secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        let probes = Probes::new(Arc::clone(&secrets))
+            .map_err(|error| AppError::Driver { what: "the probes".into(), why: chain(&error) })?;
+        Ok(Self { secrets, clock, prober: Arc::new(probes) })
+    }
+
+    /// Opens the drivers of a plan: all targets of its group, and the general verbs that its steps name.
+    pub fn open(&self, plan: &Plan) -> Result<Drivers, AppError> {
+        let mut drivers = self.open_targets(&plan.group)?;
+        let undos = plan.steps.iter().filter_map(|step| step.undo.as_ref().map(|undo| undo.uses));
+        for verb in plan.steps.iter().map(|step| step.verb).chain(undos) {
+            let opened = self.general(verb, plan).map_err(|why| AppError::Driver { what: verb.to_string(), why })?;
+            if let Some(driver) = opened {
+                drivers.general.entry(verb).or_insert(driver);
+            }
+        }
+        Ok(drivers)
+    }
+
+    /// Opens the drivers of a group's targets.
+    pub fn open_targets(&self, group: &Group) -> Result<Drivers, AppError> {
+        let mut drivers = Drivers::default();
+        for target in &group.targets {
+            let driver = self.target(target).map_err(|why| AppError::Driver { what: format!("target {}", target.name), why })?;
+            drivers.targets.insert(target.name.clone(), driver);
+        }
+        Ok(drivers)
+    }
+
+    fn target(&self, target: &TargetRef) -> Result<Arc<dyn Driver>, String> {
+        let (settings, secrets) = (&target.settings, Arc::clone(&self.secrets));
+        match target.driver.as_str() {
+            "rfc2136" => {
+                let driver = rfc2136::Rfc2136::open(&target.name, settings, secrets).map_err(|error| chain(&error))?;
+                Ok(Arc::new(driver.with_clock(Arc::clone(&self.clock))))
+            }
+            "fake" => Ok(Arc::new(fake::Fake::open(settings, None, Arc::clone(&self.clock))?)),
+            other => Err(format!("there is no driver `{other}`; this program has {}", TARGETS.join(", "))),
+        }
+    }
+
+    fn general(&self, verb: Verb, plan: &Plan) -> Result<Option<Arc<dyn Driver>>, String> {
+        let (secrets, clock) = (Arc::clone(&self.secrets), Arc::clone(&self.clock));
+        Ok(match verb {
+            Verb::ProbeAwait => {
+                Some(Arc::new(awaiting::Awaiting::new(Arc::clone(&self.prober), plan.regions.clone(), clock)))
+            }
+            Verb::Command => Some(Arc::new(command::RunProgram::new(secrets))),
+            Verb::Http => Some(Arc::new(http::HttpRequest::open(secrets).map_err(|error| chain(&error))?)),
+            Verb::Wait => Some(Arc::new(wait::Wait::new(clock))),
+            _ => None,
+        })
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
+
+/// Makes aws-lc-rs the process's crypto provider. First of all in `main`; doing it twice changes nothing.
+pub fn install_crypto() {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        tracing::debug!("a crypto provider is installed already");
+    }
+}

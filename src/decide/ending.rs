@@ -1,0 +1,81 @@
+//! How a run comes to rest: nothing left to do, cancelled, or unwound.
+
+use super::{Next, Rest, World, next_undo};
+use crate::model::{EventBody, Outcome, PauseReason, Run, SkippedBy, StepIndex, StepState};
+
+/// Nothing is under way and nothing can start.
+pub(super) fn stand_still(run: &Run, next: &mut Next) {
+    if let Some(place) = run.steps.iter().position(|state| matches!(state, StepState::AwaitingApproval { .. })) {
+        next.rest = Some(Rest::AwaitingApproval(StepIndex(u32::try_from(place).unwrap_or(u32::MAX))));
+    } else if let Some(place) = run.steps.iter().position(|state| matches!(state, StepState::Blocked { .. })) {
+        let step = StepIndex(u32::try_from(place).unwrap_or(u32::MAX));
+        next.record.push(EventBody::Paused { reason: PauseReason::StepBlocked { step } });
+    } else if run.steps.iter().all(StepState::ended) {
+        next.record.push(EventBody::Closed { outcome: outcome(run) });
+    }
+}
+
+/// A run with a step that failed, or that a person left out, is never called a success.
+fn outcome(run: &Run) -> Outcome {
+    let clean = run.steps.iter().all(|state| match state {
+        StepState::Done { .. } => true,
+        StepState::Skipped { by, .. } => match by {
+            SkippedBy::When | SkippedBy::Drill => true,
+            SkippedBy::Person(_) | SkippedBy::Need(_) | SkippedBy::End => false,
+        },
+        StepState::Waiting
+        | StepState::Blocked { .. }
+        | StepState::AwaitingApproval { .. }
+        | StepState::Acting { .. }
+        | StepState::Unsure { .. }
+        | StepState::Resting { .. }
+        | StepState::Failed { .. }
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::Stuck { .. } => false,
+    });
+    if clean { Outcome::Succeeded } else { Outcome::CompletedWithExceptions }
+}
+
+/// Closes the run once nothing is under way or in doubt; what has not started is recorded as left out.
+pub(super) fn end(run: &Run, world: &World, next: &mut Next, outcome: Outcome) {
+    if !world.busy.is_empty() || run.steps.iter().any(StepState::in_doubt) || !next.is_still() {
+        return;
+    }
+    for (step, state) in run.plan().indices().zip(&run.steps) {
+        match state {
+            StepState::Waiting
+            | StepState::Blocked { .. }
+            | StepState::AwaitingApproval { .. }
+            | StepState::Resting { .. } => {
+                let why = "the run ended first".into();
+                next.record.push(EventBody::Skipped { step, by: SkippedBy::End, why });
+            }
+            StepState::Acting { .. }
+            | StepState::Unsure { .. }
+            | StepState::Done { .. }
+            | StepState::Skipped { .. }
+            | StepState::Failed { .. }
+            | StepState::Undoing { .. }
+            | StepState::Undone
+            | StepState::Stuck { .. } => {}
+        }
+    }
+    next.record.push(EventBody::Closed { outcome });
+}
+
+pub(super) fn unwind(run: &Run, world: &World, next: &mut Next) {
+    let stuck = run.steps.iter().position(|state| matches!(state, StepState::Stuck { .. }));
+    if let Some(place) = stuck {
+        let step = StepIndex(u32::try_from(place).unwrap_or(u32::MAX));
+        next.record.push(EventBody::Paused { reason: PauseReason::UndoStuck { step } });
+    } else if world.busy.is_empty() && !run.steps.iter().any(|state| matches!(state, StepState::Unsure { .. })) {
+        match next_undo(run) {
+            Some(step) => {
+                next.record.push(EventBody::Undoing { step });
+                next.undo = Some(step);
+            }
+            None => end(run, world, next, Outcome::Unwound),
+        }
+    }
+}

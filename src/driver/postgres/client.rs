@@ -1,0 +1,128 @@
+//! Asking the servers.
+//!
+//! Promises: looking changes nothing and ends within [`LOOK`]; every look is a fresh session, because only a fresh session
+//! shows what a new client would meet. Members are asked at the same time, so a silent one costs its limit once.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio_postgres::{Row, types::PgLsn};
+
+use super::{
+    observe::{Answer, Receiver, Reply, View},
+    params::{Member, Params},
+};
+use crate::{
+    model::RegionName,
+    net::postgres::{ConnectError, Limits, Session, connect, told},
+    port::Secrets,
+};
+
+/// How long one member may take to say what it is: a login over TLS is about seven round trips, 1.75 s between the
+/// farthest regions of the large providers.
+pub(super) const LOOK: Duration = Duration::from_secs(2);
+
+const ASK: &str = "SELECT pg_is_in_recovery() AS standby, \
+    current_setting('default_transaction_read_only')::bool AS read_only, \
+    CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn() END AS written, \
+    pg_last_wal_receive_lsn() AS received, pg_last_wal_replay_lsn() AS replayed, \
+    pg_last_xact_replay_timestamp() AS last_replayed, clock_timestamp() AS at, \
+    r.status, r.sender_host, r.sender_port, \
+    (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming') AS streaming_to, \
+    to_regclass($1) IS NOT NULL AS has_markers \
+    FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver r ON true";
+
+/// The servers of one target.
+#[derive(Clone)]
+pub(super) struct Members {
+    pub(super) params: Arc<Params>,
+    pub(super) secrets: Arc<dyn Secrets>,
+}
+
+impl Members {
+    /// A region's member.
+    pub(super) fn of(&self, region: &RegionName) -> Option<&Member> {
+        self.params.members.iter().find(|member| member.region == *region)
+    }
+
+    /// A fresh session.
+    pub(super) async fn open(&self, member: &Member, limits: Limits) -> Result<Session, ConnectError> {
+        connect(&member.server, self.secrets.as_ref(), limits).await
+    }
+
+    /// Asks every member, source first.
+    pub(super) async fn view(&self, source: Option<&RegionName>) -> View {
+        let mut members: Vec<&Member> = self.params.members.iter().collect();
+        members.sort_by_key(|member| source != Some(&member.region));
+        let replies = members.into_iter().map(|member| async { (member.region.clone(), self.look(member).await) });
+        View { replies: futures::future::join_all(replies).await }
+    }
+
+    /// Asks one member.
+    pub(super) async fn look(&self, member: &Member) -> Reply {
+        self.look_within(member, LOOK).await
+    }
+
+    /// Asks one member, for at most `limit`.
+    pub(super) async fn look_within(&self, member: &Member, limit: Duration) -> Reply {
+        let asked = async {
+            let session = match self.open(member, Limits::within(limit)).await {
+                Ok(session) => session,
+                Err(error) => return not_in(&error),
+            };
+            ask(&session, &self.params.table).await.unwrap_or_else(|error| {
+                Reply::Silent(format!("{} stopped answering: {}", member.server.address, told(&error)))
+            })
+        };
+        tokio::time::timeout(limit, asked).await.unwrap_or_else(|_elapsed| {
+            Reply::Silent(format!("{} did not answer within {} ms", member.server.address, limit.as_millis()))
+        })
+    }
+}
+
+/// What a failed connection says of the server.
+pub(super) fn not_in(error: &ConnectError) -> Reply {
+    match error {
+        ConnectError::Refused { .. } => Reply::Refused(told(error)),
+        ConnectError::Silent { .. }
+        | ConnectError::Rejected { .. }
+        | ConnectError::Tls { .. }
+        | ConnectError::TlsSettings { .. }
+        | ConnectError::Secret { .. } => Reply::Silent(told(error)),
+    }
+}
+
+/// Asks over an open session.
+pub(super) async fn ask(session: &Session, table: &str) -> Result<Reply, tokio_postgres::Error> {
+    let row = session.query_one(ASK, &[&table]).await?;
+    let marker = if row.try_get::<_, bool>("has_markers")? { newest(session, table).await? } else { None };
+    Ok(Reply::Answered(Box::new(read(&row, marker)?)))
+}
+
+/// The newest marker in the table, which exists.
+pub(super) async fn newest(session: &Session, table: &str) -> Result<Option<Timestamp>, tokio_postgres::Error> {
+    session.query_one(&format!("SELECT max(at) FROM {table}"), &[]).await?.try_get(0)
+}
+
+fn read(row: &Row, marker: Option<Timestamp>) -> Result<Answer, tokio_postgres::Error> {
+    let lsn = |name: &str| row.try_get::<_, Option<PgLsn>>(name).map(|lsn| lsn.map(u64::from));
+    let receiver = row.try_get::<_, Option<String>>("status")?.map(|status| -> Result<_, tokio_postgres::Error> {
+        Ok(Receiver {
+            status,
+            host: row.try_get::<_, Option<String>>("sender_host")?.unwrap_or_default(),
+            port: row.try_get::<_, Option<i32>>("sender_port")?.and_then(|port| port.try_into().ok()).unwrap_or(0),
+        })
+    });
+    Ok(Answer {
+        standby: row.try_get("standby")?,
+        read_only: row.try_get("read_only")?,
+        written: lsn("written")?,
+        received: lsn("received")?,
+        replayed: lsn("replayed")?,
+        last_replayed: row.try_get("last_replayed")?,
+        at: row.try_get("at")?,
+        receiver: receiver.transpose()?,
+        streaming_to: row.try_get("streaming_to")?,
+        marker,
+    })
+}

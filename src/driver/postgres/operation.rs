@@ -1,0 +1,315 @@
+//! The acts, but for fencing.
+//!
+//! Promises: each asks for the permit right before its effect; a server's own error is certain, a lost reply is unknown.
+//! A crash after an effect is seen by the next observation: roles and positions are in the servers, not here.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_postgres::{error::SqlState, types::PgLsn};
+
+use super::{
+    client::{LOOK, Members, ask},
+    effect::{self, fields},
+    heartbeat::{make_table, upsert},
+    observe::{Answer, Reply, View, loss},
+    params::{Member, within},
+    program::{self, Done},
+};
+use crate::{
+    model::{Attempt, Observed, Output, RegionName, Role},
+    net::postgres::{ConnectError, Limits, Session, told},
+    port::{Call, Clock, Permit, SystemClock},
+};
+
+/// `pg_promote(true)` looks every 100 ms; a promotion takes 60 to 90 ms, so looking every millisecond saves most of that.
+const PROMOTED: Duration = Duration::from_millis(1);
+/// Between two looks at a standby that catches up.
+const CATCH_UP: Duration = Duration::from_millis(20);
+/// How long a promotion waits for the source to say what is being lost. A source that can answer does so in a round
+/// trip or two; the figure is in the observation before, too.
+const SOURCE: Duration = Duration::from_millis(300);
+
+fn not(why: impl Into<String>, retry: bool) -> Attempt {
+    Attempt::NotApplied { why: why.into(), retry }
+}
+
+fn lease_lost() -> Attempt {
+    not("the lease was lost; nothing was done", false)
+}
+
+/// A statement that failed: the server's own error is certain, anything else is a lost reply.
+fn failed(intent: &str, error: &tokio_postgres::Error) -> Attempt {
+    match error.as_db_error() {
+        Some(db) => {
+            let retry = *db.code() != SqlState::INSUFFICIENT_PRIVILEGE;
+            not(format!("could not {intent}: {} (SQLSTATE {})", db.message(), db.code().code()), retry)
+        }
+        None => Attempt::Unknown { why: format!("the reply was lost while trying to {intent}: {}", told(error)) },
+    }
+}
+
+/// Nothing was sent to the server yet.
+fn not_in(intent: &str, error: &ConnectError) -> Attempt {
+    not(format!("could not {intent}: {}", told(error)), true)
+}
+
+fn no_member(region: &RegionName) -> Attempt {
+    not(format!("the target has no member in {region}"), false)
+}
+
+/// `database.promote`.
+pub(super) async fn promote(members: &Members, permit: &Permit, call: &Call) -> Attempt {
+    let Some(member) = members.of(&call.destination) else { return no_member(&call.destination) };
+    let source = async {
+        match members.of(&call.source) {
+            Some(source) => members.look_within(source, SOURCE).await,
+            None => Reply::Silent("no member".into()),
+        }
+    };
+    let begin = async {
+        let session = members.open(member, Limits::within(LOOK)).await.map_err(|e| not_in("promote", &e))?;
+        let reply = ask(&session, &members.params.table).await.map_err(|e| not(told(&e), true))?;
+        Ok((session, reply))
+    };
+    let (source, begun) = futures::future::join(source, begin).await;
+    let (session, before) = match begun {
+        Ok(begun) => begun,
+        Err(attempt) => return attempt,
+    };
+    match before.role() {
+        Role::Standby => {}
+        Role::Primary => {
+            return Attempt::Unknown { why: format!("{} was promoted since it was observed", call.destination) };
+        }
+        role => return not(format!("expected a standby, {} is {role}", call.destination), false),
+    }
+    if before.answer().is_some_and(|answer| answer.read_only)
+        && let Err(attempt) = make_writable(&session, permit).await
+    {
+        return attempt;
+    }
+    if !permit.live() {
+        return lease_lost();
+    }
+    let signalled = session.query_one("SELECT pg_promote(false)", &[]).await;
+    match signalled.map(|row| row.try_get::<_, bool>(0)) {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return not("the server could not signal its own promotion; see its log", true),
+        Ok(Err(error)) => return failed("promote", &error),
+        Err(error) if error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {
+            match session.query_one("SELECT pg_is_in_recovery()", &[]).await.map(|row| row.try_get::<_, bool>(0)) {
+                Ok(Ok(false)) => {}
+                _ => return failed("promote", &error),
+            }
+        }
+        Err(error) => return failed("promote", &error),
+    }
+    promoted(members, &session, call, &source).await
+}
+
+/// Waits for the end of recovery, then measures what was lost. The caller's deadline ends the wait as *unknown*.
+async fn promoted(members: &Members, session: &Session, call: &Call, source: &Reply) -> Attempt {
+    let lost = |error: &tokio_postgres::Error| Attempt::Unknown {
+        why: format!("{} was told to promote, and the reply was lost: {}", call.destination, told(error)),
+    };
+    loop {
+        match session.query_one("SELECT pg_is_in_recovery()", &[]).await.and_then(|row| row.try_get::<_, bool>(0)) {
+            Ok(false) => break,
+            Ok(true) => tokio::time::sleep(PROMOTED).await,
+            Err(error) => return lost(&error),
+        }
+    }
+    let at = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, pg_current_wal_lsn()";
+    let after = async {
+        let row = session.query_one(at, &[]).await?;
+        let (timeline, position): (i32, PgLsn) = (row.try_get(0)?, row.try_get(1)?);
+        Ok::<_, tokio_postgres::Error>((timeline, position, ask(session, &members.params.table).await?))
+    };
+    let (timeline, position, reply) = match after.await {
+        Ok(after) => after,
+        Err(error) => return lost(&error),
+    };
+    let replies = vec![(call.source.clone(), source.clone()), (call.destination.clone(), reply.clone())];
+    let mut facts = View { replies }.facts();
+    let loss = reply.answer().map(|answer| loss(Some(source), answer, &call.known));
+    facts.marker = reply.answer().and_then(|answer| answer.marker);
+    let output = match &loss {
+        Some(loss) => effect::promoted(Some(position.into()), Some(timeline), loss),
+        None => Output::new(),
+    };
+    facts.loss = loss;
+    Attempt::Applied { output, facts }
+}
+
+/// Takes the read-only flag away and waits until this session sees it. A copy of a fenced primary brings its flag
+/// along in `postgresql.auto.conf`, and would refuse writes after its promotion.
+async fn make_writable(session: &Session, permit: &Permit) -> Result<(), Attempt> {
+    if !permit.live() {
+        return Err(lease_lost());
+    }
+    for order in ["ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"] {
+        session.batch_execute(order).await.map_err(|e| failed("take the read-only flag away", &e))?;
+    }
+    let flag = "SELECT current_setting('default_transaction_read_only')::bool";
+    for _ in 0..200 {
+        match session.query_one(flag, &[]).await.and_then(|row| row.try_get::<_, bool>(0)) {
+            Ok(false) => return Ok(()),
+            Ok(true) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(error) => return Err(failed("see whether the read-only flag is gone", &error)),
+        }
+    }
+    let why = "default_transaction_read_only is still on after its reset: it is set somewhere else \
+               (postgresql.conf, ALTER ROLE, ALTER DATABASE); unset it there";
+    Err(not(why, true))
+}
+
+/// `database.unfence`, and the undo of a fence: never while another member is, or may be, a primary.
+pub(super) async fn unfence(members: &Members, permit: &Permit, call: &Call) -> Attempt {
+    let Some(member) = members.of(&call.source) else { return no_member(&call.source) };
+    let view = members.view(Some(&call.source)).await;
+    match effect::unfence(&view, call) {
+        Observed::Ready { .. } => {}
+        Observed::Already { facts, output } => return Attempt::Applied { output, facts },
+        Observed::Refused { expected, found, .. } => return not(format!("expected {expected}, found {found}"), false),
+        Observed::Unknown { why } => return not(format!("nothing is un-fenced on unknown: {why}"), true),
+    }
+    let session = match members.open(member, Limits::within(LOOK)).await {
+        Ok(session) => session,
+        Err(error) => return not_in("let it accept writes", &error),
+    };
+    match make_writable(&session, permit).await {
+        Ok(()) => Attempt::Applied { output: Output::new(), facts: members.view(Some(&call.source)).await.facts() },
+        Err(attempt) => attempt,
+    }
+}
+
+/// `database.catchUp`: changes nothing, so a wait that ends without success is certainly not applied.
+pub(super) async fn catch_up(members: &Members, call: &Call) -> Attempt {
+    let clock = SystemClock::start();
+    let (Some(from), Some(to)) = (members.of(&call.source), members.of(&call.destination)) else {
+        return not(format!("the target has no member in {} or {}", call.source, call.destination), false);
+    };
+    let limits = Limits::within(LOOK);
+    let (source, destination) = futures::future::join(members.open(from, limits), members.open(to, limits)).await;
+    let (source, destination) = match (source, destination) {
+        (Ok(source), Ok(destination)) => (source, destination),
+        (Err(error), _) | (_, Err(error)) => return not_in("wait for the copy", &error),
+    };
+    let limit = within(&call.with).unwrap_or(call.timeout).min(call.timeout.mul_f64(0.95));
+    let table = &members.params.table;
+    loop {
+        // The source first: what it says cannot run ahead of what the destination is measured against.
+        let asked =
+            async { Ok::<_, tokio_postgres::Error>((ask(&source, table).await?, ask(&destination, table).await?)) };
+        let (from, to) = match asked.await {
+            Ok(replies) => replies,
+            Err(error) => return failed("wait for the copy", &error),
+        };
+        let (Some(ahead), Some(behind)) = (from.answer(), to.answer()) else { return not("no answer", true) };
+        let lag = effect::lag(ahead, behind);
+        if lag == Some(0) {
+            let output = effect::caught_up(ahead, behind);
+            let replies = vec![(call.source.clone(), from.clone()), (call.destination.clone(), to.clone())];
+            return Attempt::Applied { output, facts: View { replies }.facts() };
+        }
+        if clock.monotonic() + CATCH_UP >= limit {
+            return not(still_behind(call, behind, lag, limit), true);
+        }
+        tokio::time::sleep(CATCH_UP).await;
+    }
+}
+
+fn still_behind(call: &Call, standby: &Answer, lag: Option<u64>, limit: Duration) -> String {
+    let lag = lag.map_or_else(|| "an unknown number of".to_owned(), |bytes| bytes.to_string());
+    let how = match &standby.receiver {
+        Some(receiver) => format!("its WAL receiver is {}", receiver.status),
+        None => "it has no WAL receiver: look at primary_conninfo and at its log".to_owned(),
+    };
+    format!("{} still lacks {lag} bytes of {} after {:.1} s; {how}", call.destination, call.source, limit.as_secs_f64())
+}
+
+/// `database.verify`: a committed row, read back.
+pub(super) async fn verify(members: &Members, permit: &Permit, call: &Call) -> Attempt {
+    let Some(member) = members.of(&call.destination) else { return no_member(&call.destination) };
+    let session = match members.open(member, Limits::within(LOOK)).await {
+        Ok(session) => session,
+        Err(error) => return not_in("write a row", &error),
+    };
+    if !permit.live() {
+        return lease_lost();
+    }
+    let table = &members.params.table;
+    // A region's name holds no `/`, so this row is nobody's heartbeat.
+    let key = format!("verify/{}", call.destination);
+    let wrote = async {
+        make_table(&session, table).await?;
+        session.execute(&upsert(table), &[&key, &call.now]).await?;
+        let row =
+            session.query_one(&format!("SELECT at >= $2 FROM {table} WHERE region = $1"), &[&key, &call.now]).await?;
+        row.try_get::<_, bool>(0)
+    };
+    match wrote.await {
+        Ok(true) => Attempt::Applied { output: Output::new(), facts: members.view(Some(&call.source)).await.facts() },
+        Ok(false) => not("a committed row was read back with an older time", false),
+        Err(error) => failed("write a row", &error),
+    }
+}
+
+/// `database.reverse`.
+pub(super) async fn reverse(members: &Members, permit: &Permit, call: &Call) -> Attempt {
+    let clock = SystemClock::start();
+    let (Some(_), Some(to)) = (members.of(&call.source), members.of(&call.destination)) else {
+        return not(format!("the target has no member in {} or {}", call.source, call.destination), false);
+    };
+    let Some(program) = &members.params.reverse else {
+        let why = "no reverse program is declared; write `reverse: {run: [PROGRAM, …]}` in the target, which makes the \
+                   source a standby of the destination (pg_rewind, pg_basebackup), or do it by hand";
+        return not(why, false);
+    };
+    let view = members.view(Some(&call.source)).await;
+    if view.role(&call.destination) != Role::Primary {
+        let found = view.role(&call.destination);
+        return not(format!("expected {} to be the primary before reversing, found {found}", call.destination), false);
+    }
+    match effect::reverse(&view, call, &to.server.address) {
+        Observed::Ready { .. } => {}
+        Observed::Already { facts, output } => return Attempt::Applied { output, facts },
+        Observed::Refused { expected, found, .. } => return not(format!("expected {expected}, found {found}"), false),
+        Observed::Unknown { why } => return not(why, true),
+    }
+    if !permit.live() {
+        return lease_lost();
+    }
+    let budget = call.timeout.mul_f64(0.9);
+    let lost = match program::run(&program.run, call, budget).await {
+        Done::Yes => None,
+        Done::No(why) => return not(why, true),
+        Done::Lost(why) => Some(why),
+    };
+    loop {
+        let view = members.view(Some(&call.source)).await;
+        if let Observed::Already { mut facts, output } = effect::reverse(&view, call, &to.server.address) {
+            facts.details = fields(json!({"streams_from": to.server.address.to_string()}));
+            return Attempt::Applied { output, facts };
+        }
+        if clock.monotonic() >= budget {
+            let seen = format!("{} is {} and does not stream", call.source, view.role(&call.source));
+            return Attempt::Unknown {
+                why: lost.map_or_else(|| format!("the program said done; {seen}"), |lost| format!("{lost}; {seen}")),
+            };
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Every address that a verb touches, with its region and purpose.
+pub(super) fn purpose(member: &Member, target: &str, call: &Call) -> String {
+    if member.region == call.destination {
+        format!("database of {target}")
+    } else if member.region == call.source {
+        format!("database of {target}, asked where it answers")
+    } else {
+        format!("database of {target}, asked for its role")
+    }
+}

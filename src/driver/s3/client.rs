@@ -1,0 +1,428 @@
+//! One bucket, and what its answers mean.
+//!
+//! Promises: every call has a time limit; a connection that was refused, an answer, and silence are three different
+//! troubles; calls whose repetition would hide a lost reply are made once; no trouble's text holds a credential.
+//!
+//! Assumes credentials from references (asked for again at every verb, so a rotated key is picked up) or, without them, from the
+//! provider's own chain, which renews itself.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fmt, io,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use aws_sdk_s3::{
+    Client,
+    config::{
+        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RequestChecksumCalculation,
+        ResponseChecksumValidation, RuntimeComponents, http::HttpResponse,
+        interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig, timeout::TimeoutConfig,
+    },
+    error::{BoxError, ProvideErrorMetadata, SdkError},
+    primitives::ByteStream,
+};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::{model::RegionName, net::http::CONNECT_TIMEOUT, port::Secrets, spec::S3Member};
+
+/// One try of a small call. A listing page of 1,000 keys comes well within it.
+const ATTEMPT: Duration = Duration::from_secs(3);
+/// All tries of a small call: a bucket that is silent for so long is taken for silent.
+const OPERATION: Duration = Duration::from_secs(6);
+/// The first pause between tries; it doubles, and a random part of it is waited.
+const BACKOFF: Duration = Duration::from_millis(100);
+/// An object whose write can never match: asking to write it shows whether writing is allowed, and changes nothing.
+const PROBE_KEY: &str = ".lifeboat/probe/never";
+
+/// Why a call gave no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Nothing listens there, or the call could not even be made: certainly not done.
+    Refused(String),
+    /// No answer, or none that could be understood: it may have been done.
+    Silent(String),
+    /// The server answered that it may not be done.
+    Denied(String),
+    /// The server answered something else: certainly not done.
+    Answered { status: u16, code: String, message: String },
+    /// It could not be asked: a secret, a setting.
+    NotAsked(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) | Self::Silent(why) | Self::Denied(why) | Self::NotAsked(why) => f.write_str(why),
+            Self::Answered { status, code, message } => write!(f, "the server answered {status} {code}: {message}"),
+        }
+    }
+}
+
+impl Trouble {
+    /// The answer has this error code.
+    pub(super) fn is(&self, wanted: &str) -> bool {
+        matches!(self, Self::Answered { code, .. } if code == wanted)
+    }
+    /// The answer has this status.
+    pub(super) fn has_status(&self, wanted: u16) -> bool {
+        matches!(self, Self::Answered { status, .. } if *status == wanted)
+    }
+}
+
+/// An object in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) size: u64,
+    pub(super) etag: String,
+    pub(super) modified: Timestamp,
+}
+
+/// All objects of a bucket, by key.
+pub(super) type Inventory = BTreeMap<String, Object>;
+
+/// A condition on a write (RFC 9110 section 13.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// The key must not exist.
+    Absent,
+    /// The key must still hold this.
+    Unchanged(String),
+}
+
+/// A bucket.
+pub(super) struct Bucket {
+    pub(super) region: RegionName,
+    pub(super) name: String,
+    pub(super) endpoint: Option<String>,
+    member: S3Member,
+    secrets: Arc<dyn Secrets>,
+    made: Mutex<Option<(SecretString, SecretString, Client)>>,
+    chain: OnceCell<Client>,
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bucket({} in {})", self.name, self.region)
+    }
+}
+
+impl Bucket {
+    pub(super) fn new(member: S3Member, secrets: Arc<dyn Secrets>) -> Self {
+        Self {
+            region: member.region.clone(),
+            name: member.bucket.clone(),
+            endpoint: member.endpoint.clone(),
+            member,
+            secrets,
+            made: Mutex::new(None),
+            chain: OnceCell::new(),
+        }
+    }
+
+    /// Where it is, for people.
+    pub(super) fn address(&self) -> String {
+        match (&self.endpoint, &self.member.location) {
+            (Some(endpoint), _) => format!("{}/{}", endpoint.trim_end_matches('/'), self.name),
+            (None, Some(location)) => format!("https://{}.s3.{location}.amazonaws.com", self.name),
+            (None, None) => format!("https://{}.s3.amazonaws.com", self.name),
+        }
+    }
+
+    /// A client with the credentials as they are now.
+    pub(super) async fn client(&self) -> Result<Client, Trouble> {
+        let (Some(access), Some(secret)) = (&self.member.access_key, &self.member.secret_key) else {
+            return Ok(self.chain.get_or_init(|| self.from_chain()).await.clone());
+        };
+        let resolve = |reference| self.secrets.resolve(reference).map_err(|error| Trouble::NotAsked(error.to_string()));
+        let (access, secret) = (resolve(access)?, resolve(secret)?);
+        let mut made = self.made.lock().await;
+        match &*made {
+            Some((a, s, client))
+                if a.expose_secret() == access.expose_secret() && s.expose_secret() == secret.expose_secret() =>
+            {
+                Ok(client.clone())
+            }
+            Some(_) | None => {
+                let credentials =
+                    Credentials::new(access.expose_secret(), secret.expose_secret(), None, None, "lifeboat");
+                let location = self.member.location.clone().unwrap_or_else(|| "us-east-1".into());
+                let config = aws_sdk_s3::Config::builder()
+                    .behavior_version(BehaviorVersion::latest())
+                    .region(Region::new(location))
+                    .credentials_provider(credentials);
+                let client = Client::from_conf(self.limits(config).build());
+                *made = Some((access, secret, client.clone()));
+                Ok(client)
+            }
+        }
+    }
+
+    async fn from_chain(&self) -> Client {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        let location = self.member.location.clone().or_else(|| self.endpoint.is_some().then(|| "us-east-1".into()));
+        if let Some(location) = location {
+            loader = loader.region(Region::new(location));
+        }
+        let shared = loader.load().await;
+        Client::from_conf(self.limits(aws_sdk_s3::config::Builder::from(&shared)).build())
+    }
+
+    fn limits(&self, config: aws_sdk_s3::config::Builder) -> aws_sdk_s3::config::Builder {
+        let config = config
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT)
+                    .operation_timeout(OPERATION)
+                    .build(),
+            )
+            .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(BACKOFF))
+            // Not every compatible server knows the newer trailing checksums; we compare contents ourselves.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        match &self.endpoint {
+            Some(endpoint) => config.endpoint_url(endpoint).force_path_style(true),
+            None => config,
+        }
+    }
+
+    /// Every object whose key starts with `prefix`.
+    pub(super) async fn list(&self, prefix: Option<&str>) -> Result<Inventory, Trouble> {
+        let client = self.client().await?;
+        let mut found = Inventory::new();
+        let mut token = None;
+        loop {
+            let page = client
+                .list_objects_v2()
+                .bucket(&self.name)
+                .set_prefix(prefix.map(str::to_owned))
+                .set_continuation_token(token)
+                .send()
+                .await
+                .map_err(|error| trouble(&error))?;
+            for object in page.contents() {
+                let (Some(key), Some(size), Some(modified)) = (object.key(), object.size(), object.last_modified())
+                else {
+                    return Err(Trouble::Silent("a listing holds an object without key, size or time".into()));
+                };
+                let modified = Timestamp::new(modified.secs(), i32::try_from(modified.subsec_nanos()).unwrap_or(0))
+                    .map_err(|error| Trouble::Silent(format!("a listing holds an impossible time: {error}")))?;
+                let object = Object {
+                    size: u64::try_from(size).unwrap_or(0),
+                    etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+                    modified,
+                };
+                found.insert(key.to_owned(), object);
+            }
+            token = page.next_continuation_token().map(str::to_owned);
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// A small object and its entity tag; `None`: there is no such key.
+    pub(super) async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, Trouble> {
+        let client = self.client().await?;
+        let object = match client.get_object().bucket(&self.name).key(key).send().await.map_err(|error| trouble(&error))
+        {
+            Ok(object) => object,
+            Err(trouble) if trouble.is("NoSuchKey") => return Ok(None),
+            Err(trouble) => return Err(trouble),
+        };
+        let etag = object.e_tag().unwrap_or_default().to_owned();
+        let read = tokio::time::timeout(ATTEMPT, object.body.collect()).await;
+        match read {
+            Ok(Ok(bytes)) => Ok(Some((bytes.to_vec(), etag))),
+            Ok(Err(error)) => Err(Trouble::Silent(format!("the answer broke off: {}", deepest(&error)))),
+            Err(_) => Err(Trouble::Silent("the answer's body did not come in time".into())),
+        }
+    }
+
+    /// Writes a small object. A conditional write is made once: its repetition after a lost reply would find its own work.
+    pub(super) async fn put(&self, key: &str, bytes: Vec<u8>, condition: Option<&Condition>) -> Result<(), Trouble> {
+        let client = self.client().await?;
+        let mut put = client.put_object().bucket(&self.name).key(key).body(ByteStream::from(bytes));
+        put = match condition {
+            Some(Condition::Absent) => put.if_none_match("*"),
+            Some(Condition::Unchanged(etag)) => put.if_match(etag),
+            None => put,
+        };
+        let put = put.customize().config_override(once(condition.is_some()));
+        put.send().await.map(|_| ()).map_err(|error| trouble(&error))
+    }
+
+    /// Removes an object; one that is not there is removed already.
+    pub(super) async fn delete(&self, key: &str) -> Result<(), Trouble> {
+        let client = self.client().await?;
+        client.delete_object().bucket(&self.name).key(key).send().await.map(|_| ()).map_err(|error| trouble(&error))
+    }
+
+    /// The bucket's policy.
+    pub(super) async fn policy(&self) -> Result<Option<String>, Trouble> {
+        let client = self.client().await?;
+        match client.get_bucket_policy().bucket(&self.name).send().await.map_err(|error| trouble(&error)) {
+            Ok(answer) => Ok(answer.policy().filter(|text| !text.is_empty()).map(str::to_owned)),
+            Err(trouble) if trouble.is("NoSuchBucketPolicy") => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Puts a policy, or takes it away. The same policy twice is the same as once, so it is tried three times.
+    pub(super) async fn set_policy(&self, policy: Option<String>) -> Result<(), Trouble> {
+        let client = self.client().await?;
+        match policy {
+            Some(text) => {
+                let put = client.put_bucket_policy().bucket(&self.name).policy(text);
+                put.send().await.map(|_| ()).map_err(|error| trouble(&error))
+            }
+            None => {
+                let delete = client.delete_bucket_policy().bucket(&self.name);
+                delete.send().await.map(|_| ()).map_err(|error| trouble(&error))
+            }
+        }
+    }
+
+    /// Whether an object could be written now, found out without writing one.
+    ///
+    /// First a part for an upload that does not exist (Amazon S3 API, `UploadPart`, which needs `s3:PutObject`): 403 or 404
+    /// `NoSuchUpload`. A server that answers neither is asked to write on a condition that cannot hold; one that ignores conditions
+    /// too ends with an empty object in Lifeboat's own folder.
+    pub(super) async fn accepts_writes(&self) -> Result<bool, Trouble> {
+        let client = self.client().await?;
+        let part = client
+            .upload_part()
+            .bucket(&self.name)
+            .key(PROBE_KEY)
+            .part_number(1)
+            .upload_id("lifeboat-never")
+            .body(ByteStream::from_static(b""))
+            .customize()
+            .config_override(once(true))
+            .send()
+            .await
+            .map_err(|error| trouble(&error));
+        match part {
+            Err(Trouble::Denied(_)) => return Ok(false),
+            Err(trouble) if trouble.is("NoSuchUpload") => return Ok(true),
+            Err(trouble) if trouble.is("NoSuchBucket") => return Err(trouble),
+            Err(trouble @ (Trouble::Refused(_) | Trouble::Silent(_) | Trouble::NotAsked(_))) => return Err(trouble),
+            Ok(_) | Err(Trouble::Answered { .. }) => {}
+        }
+        let never = Condition::Unchanged("\"00000000000000000000000000000000\"".into());
+        match self.put(PROBE_KEY, Vec::new(), Some(&never)).await {
+            Ok(()) => Ok(true),
+            Err(Trouble::Denied(_)) => Ok(false),
+            Err(trouble) if trouble.has_status(404) || trouble.has_status(412) => Ok(true),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// The server's clock, by the `Date` of an answer.
+    pub(super) async fn date(&self) -> Option<Timestamp> {
+        let client = self.client().await.ok()?;
+        let dates = DateOf::default();
+        let asked = client.head_bucket().bucket(&self.name).customize().interceptor(dates.clone()).send().await;
+        // Any answer has a date.
+        drop(asked);
+        dates.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether old versions of objects are kept.
+    pub(super) async fn keeps_versions(&self) -> Result<bool, Trouble> {
+        let client = self.client().await?;
+        let answer = client.get_bucket_versioning().bucket(&self.name).send().await.map_err(|error| trouble(&error))?;
+        Ok(answer.status().is_some_and(|status| status.as_str() == "Enabled"))
+    }
+}
+
+/// Keeps the `Date` of an answer (RFC 9110 section 6.6.1).
+#[derive(Debug, Clone, Default)]
+struct DateOf(Arc<std::sync::Mutex<Option<Timestamp>>>);
+
+impl Intercept for DateOf {
+    fn name(&self) -> &'static str {
+        "DateOf"
+    }
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date").and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date.map(|date| date.timestamp());
+        Ok(())
+    }
+}
+
+/// Settings for calls that must not be repeated after a lost reply.
+pub(super) fn once(once: bool) -> aws_sdk_s3::config::Builder {
+    let builder = aws_sdk_s3::Config::builder();
+    if once { builder.retry_config(RetryConfig::disabled()) } else { builder }
+}
+
+/// Settings for calls that carry up to a whole part: a megabit a second is slow enough. Repeating them does no harm.
+pub(super) fn patiently() -> aws_sdk_s3::config::Builder {
+    let limits = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(Duration::from_secs(150))
+        .operation_timeout(Duration::from_secs(300))
+        .build();
+    aws_sdk_s3::Config::builder().timeout_config(limits)
+}
+
+/// What an error of the client library means.
+pub(super) fn trouble<E>(error: &SdkError<E, HttpResponse>) -> Trouble
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let service = error.as_service_error();
+    match (status, error) {
+        (Some(403), _) => Trouble::Denied(format!(
+            "the server answered 403 {}",
+            service.and_then(ProvideErrorMetadata::code).unwrap_or("Forbidden")
+        )),
+        // A gateway that lost the reply of the server behind it says nothing about that server.
+        (Some(502 | 504), _) => Trouble::Silent("a gateway lost the server's reply".into()),
+        (Some(status @ 300..), _) => Trouble::Answered {
+            status,
+            code: service.and_then(ProvideErrorMetadata::code).unwrap_or("without a code").to_owned(),
+            message: service
+                .and_then(ProvideErrorMetadata::message)
+                .unwrap_or("no message")
+                .chars()
+                .take(200)
+                .collect(),
+        },
+        (Some(status), _) => Trouble::Silent(format!("the answer with status {status} was not understood")),
+        (None, SdkError::ConstructionFailure(_)) => {
+            Trouble::NotAsked(format!("the request could not be made: {}", deepest(error)))
+        }
+        (None, SdkError::TimeoutError(_)) => Trouble::Silent("no answer in time".into()),
+        (None, error) => {
+            let refused = std::iter::successors(error.source(), |cause| Error::source(*cause))
+                .filter_map(|cause| cause.downcast_ref::<io::Error>())
+                .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused);
+            if refused {
+                Trouble::Refused("connection refused: nothing listens there".into())
+            } else {
+                Trouble::Silent(format!("no answer: {}", deepest(error)))
+            }
+        }
+    }
+}
+
+/// The last cause, which holds the least of our own words.
+pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |cause| Error::source(*cause))
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}

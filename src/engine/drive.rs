@@ -1,0 +1,355 @@
+//! The loop: orders, decide, record, act, and wait for the first thing that happens.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use super::{
+    EngineError, Hold, Progress, calls,
+    flight::{Flight, Landed},
+    ledger::Ledger,
+};
+use crate::{
+    decide::{self, Look, Next, Rest, World},
+    model::{Attempt, EventBody, Observed, Run, StepIndex, TargetName},
+    port::{Clock, Driver, Drivers, Known, Store, StoreError},
+};
+
+/// How often the inbox is read: an order from another terminal is taken within this time.
+const INBOX: Duration = Duration::from_millis(100);
+
+/// Settings of a drive.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Steps that may be under way at once.
+    pub parallel: usize,
+    /// Stay and wait for orders when the run is paused, instead of coming back.
+    pub stay: bool,
+}
+
+impl Default for Options {
+    /// 64 at once: far more than a runbook has side by side, few enough for file descriptors and servers.
+    fn default() -> Self {
+        Self { parallel: 64, stay: false }
+    }
+}
+
+/// Whether acts are real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hands {
+    /// Drivers act.
+    Real,
+    /// Everything is observed and nothing is changed: no driver ever sees a permit.
+    Simulated,
+}
+
+/// How a person's Ctrl-C reaches the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Stop {
+    /// Go on.
+    #[default]
+    No,
+    /// Start nothing new, wait for what is under way.
+    Gently,
+    /// Come back now; what is under way is unknown and will be observed by whoever resumes.
+    Now,
+}
+
+/// Drives runs.
+pub struct Engine {
+    /// Where journals are.
+    pub store: Arc<dyn Store>,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Settings.
+    pub options: Options,
+}
+
+struct Drive<'a> {
+    engine: &'a Engine,
+    ledger: Ledger,
+    hold: &'a mut Hold,
+    drivers: &'a Drivers,
+    hands: Hands,
+    known: BTreeMap<TargetName, Known>,
+    world: World,
+    flight: Flight,
+    progress: &'a mut dyn Progress,
+    stop: watch::Receiver<Stop>,
+    orders_at: Duration,
+}
+
+impl Engine {
+    /// Drives `run` until it rests. The hold stays with the caller, who releases it.
+    pub async fn drive(
+        &self,
+        run: Run,
+        hold: &mut Hold,
+        drivers: &Drivers,
+        progress: &mut dyn Progress,
+        stop: watch::Receiver<Stop>,
+    ) -> Result<Rest, EngineError> {
+        let reports = self
+            .store
+            .reports(&run.id.group)
+            .await
+            .map_err(|source| EngineError::Journal { run: run.id.clone(), source })?;
+        let hands = if run.opened.rehearsal { Hands::Simulated } else { Hands::Real };
+        let drive = Drive {
+            engine: self,
+            known: calls::known(&run, &reports),
+            ledger: Ledger::new(run, &self.store, &self.clock),
+            hold,
+            drivers,
+            hands,
+            world: World { parallel: self.options.parallel.max(1), ..World::default() },
+            flight: Flight::new(&self.clock),
+            progress,
+            stop,
+            orders_at: Duration::ZERO,
+        };
+        drive.run().await
+    }
+}
+
+impl Drive<'_> {
+    async fn run(mut self) -> Result<Rest, EngineError> {
+        loop {
+            self.renew().await?;
+            self.take_orders().await?;
+            let next = self.decide()?;
+            let moved = !next.record.is_empty() || !next.observe.is_empty();
+            self.start(&next).await?;
+            let landed = self.land_ready()?;
+            if moved || landed {
+                continue;
+            }
+            self.ledger.save(self.hold.permit(), self.progress).await?;
+            if let Some(rest) = next.rest
+                && self.flight.is_empty()
+                && !self.waits(&rest)
+            {
+                return Ok(rest);
+            }
+            if *self.stop.borrow() == Stop::Now {
+                return Ok(Rest::Interrupted);
+            }
+            self.wait(next.wake_at).await?;
+        }
+    }
+
+    /// An approval is waited for; a pause only where the caller wants to stay.
+    fn waits(&self, rest: &Rest) -> bool {
+        match rest {
+            Rest::AwaitingApproval(_) => true,
+            Rest::Paused(_) => self.engine.options.stay && *self.stop.borrow() == Stop::No,
+            Rest::Closed(_) | Rest::Interrupted => false,
+        }
+    }
+
+    async fn renew(&mut self) -> Result<(), EngineError> {
+        let run = self.ledger.run.id.clone();
+        self.hold.renew().await.map_err(|source| EngineError::LeaseLost { run, source })
+    }
+
+    /// Takes what is in the inbox, when it is time to look.
+    async fn take_orders(&mut self) -> Result<(), EngineError> {
+        let now = self.engine.clock.monotonic();
+        if now < self.orders_at {
+            return Ok(());
+        }
+        self.orders_at = now + INBOX;
+        let run = &self.ledger.run;
+        let orders = match self.engine.store.inbox(&run.id, run.inbox).await {
+            Ok(orders) => orders,
+            // Orders can wait; the journal is what must not fail.
+            Err(StoreError::Unavailable { .. }) => return Ok(()),
+            Err(source) => return Err(EngineError::Journal { run: run.id.clone(), source }),
+        };
+        for order in orders {
+            let refused = decide::obey(&self.ledger.run, &order.command);
+            let body = EventBody::Commanded { inbox: order.number, command: order.command, refused };
+            self.ledger.note(self.hold.permit().term(), body)?;
+            self.world.observed.clear();
+            self.world.looks.clear();
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self) -> Result<Next, EngineError> {
+        self.world.now = self.engine.clock.now();
+        self.world.interrupted = *self.stop.borrow() != Stop::No;
+        let next = decide::next(&self.ledger.run, &self.world);
+        for body in &next.record {
+            self.note(body.clone())?;
+        }
+        Ok(next)
+    }
+
+    /// Notes an event. Whatever was seen of its step has been judged by then.
+    fn note(&mut self, body: EventBody) -> Result<(), EngineError> {
+        if let Some(step) = body.step() {
+            self.world.observed.remove(&step);
+            self.world.looks.remove(&step);
+        }
+        self.ledger.note(self.hold.permit().term(), body)
+    }
+
+    /// Starts what was decided. Acts start only after their intents are durable and the lease was checked again.
+    async fn start(&mut self, next: &Next) -> Result<(), EngineError> {
+        for index in &next.observe {
+            self.observe(*index)?;
+        }
+        if next.act.is_empty() && next.undo.is_none() {
+            return Ok(());
+        }
+        self.ledger.save(self.hold.permit(), self.progress).await?;
+        let run = self.ledger.run.id.clone();
+        self.hold.check().map_err(|source| EngineError::LeaseLost { run, source })?;
+        for index in &next.act {
+            self.act(*index)?;
+        }
+        next.undo.map_or(Ok(()), |index| self.undo(index))
+    }
+
+    fn driver(&self, index: StepIndex) -> Result<Arc<dyn Driver>, EngineError> {
+        let run = &self.ledger.run;
+        let step = run.plan().step(index);
+        step.and_then(|step| self.drivers.of(step.verb, step.target.as_ref())).cloned().ok_or_else(|| {
+            let step = step.map_or_else(|| index.0.to_string(), |step| step.name.to_string());
+            EngineError::NoDriver { run: run.id.clone(), step }
+        })
+    }
+
+    fn observe(&mut self, index: StepIndex) -> Result<(), EngineError> {
+        let driver = self.driver(index)?;
+        let run = &self.ledger.run;
+        let Some(step) = run.plan().step(index) else { return Ok(()) };
+        match calls::call(run, index, step, &self.known, self.world.now) {
+            Ok(call) => {
+                self.world.busy.insert(index);
+                self.flight.observe(index, driver, call);
+            }
+            Err(error) => {
+                let why = format!("its parameters cannot be filled in: {error}");
+                let result = Attempt::NotApplied { why, retry: false };
+                let attempt = run.tries.get(index.at()).copied().unwrap_or(0);
+                let settled = decide::settle(run, index, attempt, result, self.world.now);
+                return settled.map_or(Ok(()), |body| self.note(body));
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, index: StepIndex) -> Result<(), EngineError> {
+        let driver = self.driver(index)?;
+        let run = &self.ledger.run;
+        let Some(step) = run.plan().step(index) else { return Ok(()) };
+        match (self.hands, calls::call(run, index, step, &self.known, self.world.now)) {
+            (Hands::Simulated, _) => self.flight.simulate(index, run.tries.get(index.at()).copied().unwrap_or(1)),
+            (Hands::Real, Ok(call)) => self.flight.act(index, driver, self.hold.permit().clone(), call),
+            (Hands::Real, Err(error)) => {
+                let why = format!("its parameters cannot be filled in: {error}");
+                let attempt = run.tries.get(index.at()).copied().unwrap_or(1);
+                let result = Attempt::NotApplied { why, retry: false };
+                let settled = decide::settle(run, index, attempt, result, self.world.now);
+                return settled.map_or(Ok(()), |body| self.note(body));
+            }
+        }
+        self.world.busy.insert(index);
+        Ok(())
+    }
+
+    /// Undoes by the driver, or by the verb that the runbook declares for it.
+    fn undo(&mut self, index: StepIndex) -> Result<(), EngineError> {
+        let run = &self.ledger.run;
+        let Some(step) = run.plan().step(index).cloned() else { return Ok(()) };
+        let mut undoing = step.clone();
+        if let Some(undo) = &step.undo {
+            undoing.verb = undo.uses;
+            undoing.with.clone_from(&undo.with);
+            if undo.uses.capability() == crate::model::Capability::General {
+                undoing.target = None;
+            }
+        }
+        let driver = self.drivers.of(undoing.verb, undoing.target.as_ref()).cloned();
+        match (driver, calls::call(run, index, &undoing, &self.known, self.world.now)) {
+            (Some(driver), Ok(call)) => {
+                self.flight.undo(index, driver, self.hold.permit().clone(), call, step.undo.is_some());
+                self.world.busy.insert(index);
+                Ok(())
+            }
+            (None, _) => self.note(EventBody::Stuck { step: index, why: "no driver is open for its undo".into() }),
+            (Some(_), Err(error)) => {
+                let why = format!("the parameters of its undo cannot be filled in: {error}");
+                self.note(EventBody::Stuck { step: index, why })
+            }
+        }
+    }
+
+    /// Takes in whatever has ended by now.
+    fn land_ready(&mut self) -> Result<bool, EngineError> {
+        let mut any = false;
+        while let Some(landed) = self.flight.landed() {
+            any = true;
+            self.land(landed)?;
+        }
+        Ok(any)
+    }
+
+    fn land(&mut self, landed: Landed) -> Result<(), EngineError> {
+        self.world.now = self.engine.clock.now();
+        match landed {
+            Landed::Observed(index, Observed::Unknown { why }) => {
+                self.world.busy.remove(&index);
+                let run = &self.ledger.run;
+                let look = Look::in_vain(self.world.looks.get(&index), why, self.world.now, (&run.id, index));
+                self.world.looks.insert(index, look);
+                Ok(())
+            }
+            Landed::Observed(index, observed) => {
+                self.world.busy.remove(&index);
+                self.world.observed.insert(index, observed);
+                Ok(())
+            }
+            Landed::Acted(index, attempt, result) => {
+                self.world.busy.remove(&index);
+                match decide::settle(&self.ledger.run, index, attempt, result, self.world.now) {
+                    Some(body) => self.note(body),
+                    None => Ok(()),
+                }
+            }
+            Landed::Undone(step, result) => {
+                self.world.busy.remove(&step);
+                self.note(match result {
+                    Attempt::Applied { output, .. } => EventBody::Undone { step, output },
+                    Attempt::NotApplied { why, .. } => EventBody::Stuck { step, why },
+                    Attempt::Unknown { why } => {
+                        EventBody::Stuck { step, why: format!("nobody knows whether it was undone: {why}") }
+                    }
+                })
+            }
+        }
+    }
+
+    /// Waits for the first thing that happens: something lands, an order may have come, the lease wants renewing, a rest
+    /// is over, the process is asked to end.
+    async fn wait(&mut self, wake_at: Option<jiff::Timestamp>) -> Result<(), EngineError> {
+        let orders = self.orders_at.saturating_sub(self.engine.clock.monotonic());
+        let wake =
+            wake_at.map_or(INBOX, |at| Duration::try_from(at.duration_since(self.world.now)).unwrap_or_default());
+        let sleep = self.engine.clock.sleep(orders.min(self.hold.due_in()).min(wake).max(Duration::from_millis(1)));
+        let ended = *self.stop.borrow_and_update() == Stop::Now;
+        tokio::select! {
+            landed = self.flight.next() => self.land(landed),
+            () = sleep => Ok(()),
+            changed = self.stop.changed(), if !ended => {
+                if changed.is_err() {
+                    // Nobody can ask us to end any more: wait without that branch.
+                    self.engine.clock.sleep(INBOX).await;
+                }
+                Ok(())
+            }
+        }
+    }
+}

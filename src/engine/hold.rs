@@ -1,0 +1,108 @@
+//! Taking a lease and keeping it.
+//!
+//! The holder renews every third of the time-to-live. When its own monotonic clock says that a whole time-to-live went by
+//! since the last renewal that it *began* successfully, it stops acting at once, whatever the store says later: by
+//! then a contender may have taken over.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::port::{Clock, LeaseError, LeaseKey, LeaseState, Permit, Store};
+
+/// Three seconds: bounds how long a killed process stands in the way of the next. Renewals cost one commit a
+/// second; a store that stalls for two seconds does not yet end a failover.
+pub const TIME_TO_LIVE: Duration = Duration::from_secs(3);
+
+/// A held lease.
+pub struct Hold {
+    permit: Permit,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    renewed: Duration,
+}
+
+/// Told while waiting for a lease that another process holds.
+pub type Waiting<'a> = &'a mut (dyn FnMut(&LeaseState) + Send);
+
+/// Takes the lease on `key`. When another process holds it, watches for a full time-to-live: a holder that renews
+/// in between is alive, and the answer is `Held`; one that does not is gone, and the lease is taken over.
+pub async fn take(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    key: &LeaseKey,
+    holder: &str,
+    waiting: Waiting<'_>,
+) -> Result<Hold, LeaseError> {
+    let held = match store.acquire(key, holder, None).await {
+        Ok(permit) => return Ok(Hold::new(permit, store, clock)),
+        Err(LeaseError::Held { state, .. }) => state,
+        Err(other) => return Err(other),
+    };
+    waiting(&held);
+    let deadline = clock.monotonic() + TIME_TO_LIVE;
+    while clock.monotonic() < deadline {
+        clock.sleep(Duration::from_millis(50)).await;
+        let state = store.lease(key).await.map_err(|source| LeaseError::Store { key: key.clone(), source })?;
+        if state.holder.is_none() {
+            break;
+        }
+        if state.revision != held.revision {
+            return Err(LeaseError::Held { key: key.clone(), state });
+        }
+    }
+    let permit = store.acquire(key, holder, Some(held.revision)).await?;
+    Ok(Hold::new(permit, store, clock))
+}
+
+impl Hold {
+    fn new(permit: Permit, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Self {
+        Self { permit, store: Arc::clone(store), clock: Arc::clone(clock), renewed: clock.monotonic() }
+    }
+
+    /// The proof.
+    pub fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// How long until the next renewal is due.
+    pub(super) fn due_in(&self) -> Duration {
+        (self.renewed + TIME_TO_LIVE / 3).saturating_sub(self.clock.monotonic())
+    }
+
+    /// Puts the permit out when it was not renewed in time, and says whether it still holds.
+    pub(super) fn check(&self) -> Result<(), LeaseError> {
+        if self.clock.monotonic() >= self.renewed + TIME_TO_LIVE {
+            self.permit.revoke();
+        }
+        if self.permit.live() {
+            Ok(())
+        } else {
+            Err(LeaseError::Lost { key: self.permit.key().clone(), term: self.permit.term() })
+        }
+    }
+
+    /// Renews when it is due. A store that cannot be reached is asked again at the next turn, until the time is up.
+    pub(super) async fn renew(&mut self) -> Result<(), LeaseError> {
+        self.check()?;
+        if !self.due_in().is_zero() {
+            return Ok(());
+        }
+        let began = self.clock.monotonic();
+        match self.store.renew(&self.permit).await {
+            Ok(()) => {
+                self.renewed = began;
+                self.check()
+            }
+            Err(LeaseError::Store { .. }) => self.check(),
+            Err(lost @ (LeaseError::Lost { .. } | LeaseError::Held { .. })) => {
+                self.permit.revoke();
+                Err(lost)
+            }
+        }
+    }
+
+    /// Gives the lease back. Failing to is harmless: it ends by itself.
+    pub async fn release(self) {
+        let _ended_by_itself = self.store.release(&self.permit).await;
+        self.permit.revoke();
+    }
+}
