@@ -69,12 +69,20 @@ fn fenced(book: &Book<'_>, place: usize, fence: Verb, path: &Path, notes: &mut N
     }
 }
 
-/// A reversal needs the promotion of the same target.
+/// A reversal overwrites one side: the source, once the destination is promoted, or the destination, before it is.
 fn promoted(book: &Book<'_>, place: usize, promotion: Verb, path: &Path, notes: &mut Notes<'_, RunbookSpec>) {
     let Some(step) = book.steps.get(place) else { return };
     let Some(target) = &step.target else { return };
     let promotions = book.places(promotion, Some(target));
-    if promotions.is_empty() || !book.graph.any_before(&promotions, place) {
+    if step.with.get("member").and_then(serde_json::Value::as_str) == Some("destination") {
+        let early = promotions.iter().find(|promotion| !book.graph.is_before(place, **promotion));
+        if let Some(early) = early.and_then(|early| book.steps.get(*early)) {
+            let message =
+                format!("`{}` overwrites the destination's `{target}`, perhaps after its promotion", step.name);
+            let help = format!("add `{}` to the `needs` of `{}`", step.name, early.name);
+            notes.add(Code::ReverseBeforePromote, &path.key("uses"), message, help);
+        }
+    } else if promotions.is_empty() || !book.graph.any_before(&promotions, place) {
         let message = format!("`{}` overwrites the old side of `{target}` before its promotion is done", step.name);
         let help = match promotions.first().and_then(|promotion| book.steps.get(*promotion)) {
             Some(promotion) => format!("add `{}` to its `needs`", promotion.name),
