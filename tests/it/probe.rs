@@ -158,7 +158,10 @@ async fn a_refusal_is_an_answer_and_a_time_out_is_silence() {
     expect(&ask("http", url(&closed)).await, "unhealthy", "connection refused");
     expect(&ask("http", url(&mute.1)).await, "silent", "within 800 ms");
     expect(&ask("http", url(&hole.0)).await, "silent", "within 800 ms");
-    expect(&ask("http", json!({"url": "no url"})).await, "silent", "");
+    expect(&ask("http", json!({"url": "no url"})).await, "silent", "write http(s)://host/path");
+    let secret = ask("http", json!({"url": format!("http://me:hush@{closed}/ready?token=hush#hush")})).await;
+    expect(&secret, "unhealthy", &format!("nothing listens on http://{closed}/ready"));
+    assert!(!secret.1.contains("hush"), "{secret:?}");
     expect(&ask("dns", json!({"server": closed.to_string(), "name": "a.test"})).await, "unhealthy", "port is closed");
 }
 
