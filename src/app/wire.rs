@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::AppError;
 use crate::{
-    driver::{awaiting, command, fake, http, rfc2136, wait},
+    driver::{awaiting, command, fake, http, postgres, rfc2136, s3, wait},
     model::{Capability, Group, Plan, TargetRef, Verb},
     port::{Catalog, Clock, Descriptor, Driver, Drivers, Prober, Secrets, Touches},
     probe::Probes,
@@ -31,6 +31,8 @@ impl Catalog for Wired {
             return None;
         }
         match driver {
+            Some("postgres") => postgres::descriptor(verb),
+            Some("s3") => s3::descriptor(verb),
             Some("rfc2136") => rfc2136::descriptor(verb),
             Some("fake") => fake::descriptor(verb),
             Some(_) => None,
@@ -114,8 +116,10 @@ impl Tools {
     }
 
     fn target(&self, target: &TargetRef) -> Result<Arc<dyn Driver>, String> {
-        let (settings, secrets) = (&target.settings, Arc::clone(&self.secrets));
+        let (name, settings, secrets) = (target.name.as_str(), &target.settings, Arc::clone(&self.secrets));
         match target.driver.as_str() {
+            "postgres" => Ok(Arc::new(postgres::Postgres::open(name, settings, secrets).map_err(|error| chain(&error))?)),
+            "s3" => Ok(Arc::new(s3::S3::open(name, settings, secrets).map_err(|error| chain(&error))?)),
             "rfc2136" => {
                 let driver = rfc2136::Rfc2136::open(&target.name, settings, secrets).map_err(|error| chain(&error))?;
                 Ok(Arc::new(driver.with_clock(Arc::clone(&self.clock))))
