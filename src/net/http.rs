@@ -136,10 +136,16 @@ async fn read(mut response: Response, cap: usize) -> Outcome {
 }
 
 fn failed(error: &reqwest::Error) -> Outcome {
-    let refused = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused);
+    let refused = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused);
     let why = reason(error);
     if error.is_builder() || error.is_connect() || error.is_dns() {
-        if refused { Outcome::Refused { why: "connection refused: nothing listens there".into() } } else { Outcome::Unreached { why } }
+        if refused {
+            Outcome::Refused { why: "connection refused: nothing listens there".into() }
+        } else {
+            Outcome::Unreached { why }
+        }
     } else {
         Outcome::Silent { why }
     }

@@ -210,7 +210,8 @@ async fn a_program_that_leaves_a_daemon_behind_ends_all_the_same() {
     let start = Instant::now();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("child");
-    let output = applied(command(json!({"shell": format!("sleep 600 & echo $! > {}; echo done", file.display())})).await);
+    let output =
+        applied(command(json!({"shell": format!("sleep 600 & echo $! > {}; echo done", file.display())})).await);
     assert_eq!(output["stdout"], "done");
     assert!(start.elapsed() < Duration::from_secs(5));
     let child = pid_in(&file);
@@ -247,9 +248,8 @@ async fn nothing_is_run_or_sent_without_a_lease() {
     permit.revoke();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("made");
-    let attempt = RunProgram::new(Arc::new(OneSecret))
-        .act(&permit, &call(Verb::Command, json!({"run": ["touch", file]})))
-        .await;
+    let attempt =
+        RunProgram::new(Arc::new(OneSecret)).act(&permit, &call(Verb::Command, json!({"run": ["touch", file]}))).await;
     assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");
     assert!(!file.exists());
     let (address, seen) = peer(answer("200 OK", ""));
@@ -301,7 +301,8 @@ async fn an_unexpected_status_is_told_without_the_token() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (elsewhere, seen) = peer(answer("200 OK", ""));
-    let moved = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{elsewhere}/\r\ncontent-length: 0\r\n\r\n");
+    let moved =
+        format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{elsewhere}/\r\ncontent-length: 0\r\n\r\n");
     let (address, _) = peer(Some(moved));
     let attempt = http(json!({"url": format!("http://{address}/"), "bearer": {"env": "T"}})).await;
     assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");

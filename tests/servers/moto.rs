@@ -32,6 +32,11 @@ impl Moto {
         moto
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.leash.as_ref().map(Leash::pid)
+    }
+
     /// `host:port`.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -108,11 +113,12 @@ impl Moto {
 }
 
 /// An HTTP/1.1 request over a connection of its own.
-fn request(address: SocketAddr, method: &str, target: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+pub fn request(address: SocketAddr, method: &str, target: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     // moto takes a request without this for an anonymous one, and refuses it.
-    let authorization = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+    let authorization =
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     write!(
         stream,
         "{method} {target} HTTP/1.1\r\nhost: {address}\r\nauthorization: {authorization}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",

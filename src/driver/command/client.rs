@@ -73,8 +73,7 @@ pub(super) async fn run(program: &Program<'_>, limit: Duration) -> Ended {
         Err(error) => return Ended::NotStarted(error),
     };
     // Declared after the child, so dropped before it: the group is killed while its leader still holds the number.
-    let mut group =
-        Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     let longest = program.secret_env.values().map(String::len).max().unwrap_or(0);
     let mut out = Kept::new(Keep::Head, longest);
     let mut err = Kept::new(Keep::Tail, longest);

@@ -18,8 +18,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use futures::future::BoxFuture;
 use secrecy::ExposeSecret;
 
-pub use self::params::descriptor;
 use self::client::{Ended, Program};
+pub use self::params::descriptor;
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, RegionName, Verb},
     port::{Call, Concern, Descriptor, Driver, Heartbeat, Permit, SecretError, Secrets},
@@ -43,7 +43,8 @@ impl RunProgram {
             secret_env.insert(name.as_str(), self.secrets.resolve(reference)?.expose_secret().to_owned());
         }
         let (run, key) = (call.run.to_string(), call.idempotency_key());
-        let mut env: Vec<(&str, &str)> = params.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut env: Vec<(&str, &str)> =
+            params.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         env.extend([
             ("LIFEBOAT_RUN", run.as_str()),
             ("LIFEBOAT_STEP", call.step.as_str()),
@@ -59,7 +60,11 @@ impl RunProgram {
         let params = match params::parse(&call.with) {
             Ok(params) => params,
             Err(found) => {
-                return Observed::Refused { facts: Facts::default(), expected: "the parameters of `command`".into(), found };
+                return Observed::Refused {
+                    facts: Facts::default(),
+                    expected: "the parameters of `command`".into(),
+                    found,
+                };
             }
         };
         if params.check.is_empty() {
@@ -119,11 +124,19 @@ impl Driver for RunProgram {
 
     fn endpoints(&self, call: &Call) -> Vec<Endpoint> {
         let Ok(params) = params::parse(&call.with) else { return Vec::new() };
-        let programs = [params.run.first().map(String::as_str), params.shell.as_ref().map(|_| "/bin/sh"), params.check.first().map(String::as_str)];
+        let programs = [
+            params.run.first().map(String::as_str),
+            params.shell.as_ref().map(|_| "/bin/sh"),
+            params.check.first().map(String::as_str),
+        ];
         programs
             .into_iter()
             .flatten()
-            .map(|program| Endpoint { address: program.to_owned(), region: None, purpose: format!("program of step {}", call.step) })
+            .map(|program| Endpoint {
+                address: program.to_owned(),
+                region: None,
+                purpose: format!("program of step {}", call.step),
+            })
             .collect()
     }
 

@@ -38,8 +38,12 @@ pub(super) fn checked(ended: Ended) -> Observed {
         Ended::NotStarted(error) => {
             Observed::Unknown { why: format!("the `check` program could not be started: {}", not_started(&error)) }
         }
-        Ended::TimedOut(_) => Observed::Unknown { why: "the `check` program did not end in time and was killed".into() },
-        Ended::Lost(error) => Observed::Unknown { why: format!("the `check` program could not be waited for: {error}") },
+        Ended::TimedOut(_) => {
+            Observed::Unknown { why: "the `check` program did not end in time and was killed".into() }
+        }
+        Ended::Lost(error) => {
+            Observed::Unknown { why: format!("the `check` program could not be waited for: {error}") }
+        }
     }
 }
 
@@ -118,7 +122,9 @@ mod tests {
     fn a_check_says_already_only_by_exiting_with_zero() {
         assert!(matches!(checked(exited(0)), Observed::Already { .. }));
         assert!(matches!(checked(exited(1 << 8)), Observed::Ready { .. }));
-        for unknown in [exited(9), Ended::TimedOut(Printed::default()), Ended::NotStarted(io::ErrorKind::NotFound.into())] {
+        for unknown in
+            [exited(9), Ended::TimedOut(Printed::default()), Ended::NotStarted(io::ErrorKind::NotFound.into())]
+        {
             assert!(matches!(checked(unknown), Observed::Unknown { .. }));
         }
     }

@@ -61,16 +61,22 @@ impl HttpRequest {
         capped(observe::attempt(&params, outcome, secret))
     }
 
-    fn request(&self, params: &HttpParams, call: &Call, bearer: Option<&SecretString>) -> Result<reqwest::Request, String> {
+    fn request(
+        &self,
+        params: &HttpParams,
+        call: &Call,
+        bearer: Option<&SecretString>,
+    ) -> Result<reqwest::Request, String> {
         let mut request = self
             .http
             .client()
             .request(params::method(params)?, params::url(params)?)
             .header("idempotency-key", call.idempotency_key());
         for (name, value) in &params.headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`headers`: {name:?} is no header name"))?;
-            let value =
-                HeaderValue::from_str(value).map_err(|_| format!("`headers`: the value of {name} is no header value"))?;
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| format!("`headers`: {name:?} is no header name"))?;
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| format!("`headers`: the value of {name} is no header value"))?;
             request = request.header(name, value);
         }
         if let Some(bearer) = bearer {
@@ -111,11 +117,9 @@ impl Driver for HttpRequest {
         Box::pin(async move {
             match params::parse(&call.with) {
                 Ok(params) => observe::observed(&params, call.in_doubt),
-                Err(found) => Observed::Refused {
-                    facts: Facts::default(),
-                    expected: "the parameters of `http`".into(),
-                    found,
-                },
+                Err(found) => {
+                    Observed::Refused { facts: Facts::default(), expected: "the parameters of `http`".into(), found }
+                }
             }
         })
     }

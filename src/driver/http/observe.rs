@@ -29,9 +29,9 @@ pub(super) fn attempt(params: &HttpParams, outcome: Outcome, secret: Option<&str
         Outcome::Unreached { why } => {
             Attempt::NotApplied { why: format!("the request was not delivered: {}", cut_out(why, secret)), retry: true }
         }
-        Outcome::Silent { why } => Attempt::Unknown {
-            why: format!("the request was sent and its reply was lost: {}", cut_out(why, secret)),
-        },
+        Outcome::Silent { why } => {
+            Attempt::Unknown { why: format!("the request was sent and its reply was lost: {}", cut_out(why, secret)) }
+        }
         Outcome::Answered(answer) => answered(params, &answer, secret),
     }
 }

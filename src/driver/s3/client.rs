@@ -6,13 +6,19 @@
 //! Assumes credentials from references (asked for again at every verb, so a rotated key is picked up) or, without them, from the
 //! provider's own chain, which renews itself.
 
-use std::{collections::BTreeMap, error::Error, fmt, io, sync::{Arc, PoisonError}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fmt, io,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        ConfigBag, Intercept, RuntimeComponents, http::HttpResponse,
+        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RequestChecksumCalculation,
+        ResponseChecksumValidation, RuntimeComponents, http::HttpResponse,
         interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig, timeout::TimeoutConfig,
     },
     error::{BoxError, ProvideErrorMetadata, SdkError},
@@ -200,7 +206,8 @@ impl Bucket {
                 .await
                 .map_err(|error| trouble(&error))?;
             for object in page.contents() {
-                let (Some(key), Some(size), Some(modified)) = (object.key(), object.size(), object.last_modified()) else {
+                let (Some(key), Some(size), Some(modified)) = (object.key(), object.size(), object.last_modified())
+                else {
                     return Err(Trouble::Silent("a listing holds an object without key, size or time".into()));
                 };
                 let modified = Timestamp::new(modified.secs(), i32::try_from(modified.subsec_nanos()).unwrap_or(0))
@@ -222,7 +229,8 @@ impl Bucket {
     /// A small object and its entity tag; `None`: there is no such key.
     pub(super) async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, Trouble> {
         let client = self.client().await?;
-        let object = match client.get_object().bucket(&self.name).key(key).send().await.map_err(|error| trouble(&error)) {
+        let object = match client.get_object().bucket(&self.name).key(key).send().await.map_err(|error| trouble(&error))
+        {
             Ok(object) => object,
             Err(trouble) if trouble.is("NoSuchKey") => return Ok(None),
             Err(trouble) => return Err(trouble),
@@ -386,7 +394,12 @@ where
         (Some(status @ 300..), _) => Trouble::Answered {
             status,
             code: service.and_then(ProvideErrorMetadata::code).unwrap_or("without a code").to_owned(),
-            message: service.and_then(ProvideErrorMetadata::message).unwrap_or("no message").chars().take(200).collect(),
+            message: service
+                .and_then(ProvideErrorMetadata::message)
+                .unwrap_or("no message")
+                .chars()
+                .take(200)
+                .collect(),
         },
         (Some(status), _) => Trouble::Silent(format!("the answer with status {status} was not understood")),
         (None, SdkError::ConstructionFailure(_)) => {
@@ -406,8 +419,10 @@ where
     }
 }
 
-
 /// The last cause, which holds the least of our own words.
 pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |cause| Error::source(*cause)).last().map(ToString::to_string).unwrap_or_default()
+    std::iter::successors(Some(error), |cause| Error::source(*cause))
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }

@@ -72,7 +72,8 @@ pub(super) fn gap(here: &Inventory, there: &Inventory, proven_same: &BTreeSet<St
 pub(super) fn loss(here: &Inventory, gap: &Gap) -> Loss {
     const BASIS: &str = "source readable";
     let missing = |key: &String| gap.lacking.contains(key);
-    let Some(first_missing) = here.iter().filter(|(key, _)| missing(key)).map(|(_, object)| object.modified).min() else {
+    let Some(first_missing) = here.iter().filter(|(key, _)| missing(key)).map(|(_, object)| object.modified).min()
+    else {
         return Loss::none("objects", BASIS);
     };
     let complete_until = here
@@ -117,7 +118,11 @@ mod tests {
         ];
         let here = inventory(&source);
         for (missing, seconds, amount) in table {
-            let there: Inventory = here.iter().filter(|(key, _)| !missing.contains(&key.as_str())).map(|(k, o)| (k.clone(), o.clone())).collect();
+            let there: Inventory = here
+                .iter()
+                .filter(|(key, _)| !missing.contains(&key.as_str()))
+                .map(|(k, o)| (k.clone(), o.clone()))
+                .collect();
             let loss = loss(&here, &gap(&here, &there, &BTreeSet::new()));
             assert_eq!((loss.seconds, loss.amount), (*seconds, Some(*amount)), "{missing:?}");
         }

@@ -71,7 +71,13 @@ pub(super) async fn measure(here: &Bucket, there: &Bucket, prefix: Option<&str>)
 
 /// Whether two objects of one size are the same, by what their servers say: the copy's note of its origin, or a checksum that both
 /// keep over the whole object.
-async fn heads_agree(here: &Bucket, ours: &Client, there: &Bucket, theirs: &Client, key: &str) -> Result<bool, Trouble> {
+async fn heads_agree(
+    here: &Bucket,
+    ours: &Client,
+    there: &Bucket,
+    theirs: &Client,
+    key: &str,
+) -> Result<bool, Trouble> {
     let head = async |bucket: &Bucket, client: &Client| {
         let head = client.head_object().bucket(&bucket.name).key(key).checksum_mode(ChecksumMode::Enabled).send().await;
         head.map_err(|error| trouble(&error))
@@ -100,7 +106,12 @@ async fn heads_agree(here: &Bucket, ours: &Client, there: &Bucket, theirs: &Clie
 }
 
 /// Copies these keys, whatever stands there now. Gives the number of objects and bytes.
-pub(super) async fn copy(from: &Bucket, to: &Bucket, keys: &BTreeSet<String>, permit: &Permit) -> Result<(u64, u64), Side> {
+pub(super) async fn copy(
+    from: &Bucket,
+    to: &Bucket,
+    keys: &BTreeSet<String>,
+    permit: &Permit,
+) -> Result<(u64, u64), Side> {
     let source = from.client().await.map_err(Side::Reading)?;
     let target = to.client().await.map_err(Side::Writing)?;
     let one = |key: &String| {
@@ -114,8 +125,15 @@ pub(super) async fn copy(from: &Bucket, to: &Bucket, keys: &BTreeSet<String>, pe
 }
 
 /// `None`: the object is gone from the source meanwhile.
-async fn copy_one(from: &Bucket, source: &Client, to: &Bucket, target: &Client, key: &str) -> Result<Option<u64>, Side> {
-    let mut object = match source.get_object().bucket(&from.name).key(key).send().await.map_err(|error| trouble(&error)) {
+async fn copy_one(
+    from: &Bucket,
+    source: &Client,
+    to: &Bucket,
+    target: &Client,
+    key: &str,
+) -> Result<Option<u64>, Side> {
+    let mut object = match source.get_object().bucket(&from.name).key(key).send().await.map_err(|error| trouble(&error))
+    {
         Ok(object) => object,
         Err(trouble) if trouble.is("NoSuchKey") => return Ok(None),
         Err(trouble) => return Err(Side::Reading(trouble)),
@@ -160,7 +178,10 @@ impl Reader {
                 Ok(Some(bytes)) => part.extend_from_slice(&bytes),
                 Ok(None) => break,
                 Err(error) => {
-                    return Err(Side::Reading(Trouble::Silent(format!("the source's answer broke off: {}", deepest(&error)))));
+                    return Err(Side::Reading(Trouble::Silent(format!(
+                        "the source's answer broke off: {}",
+                        deepest(&error)
+                    ))));
                 }
             }
         }
@@ -180,7 +201,14 @@ fn unquoted(etag: Option<&str>) -> Option<String> {
     etag.map(|etag| etag.trim_matches('"').to_owned())
 }
 
-async fn put_whole(object: &GetObjectOutput, origin: &str, bytes: Vec<u8>, to: &Bucket, target: &Client, key: &str) -> Result<Option<String>, Side> {
+async fn put_whole(
+    object: &GetObjectOutput,
+    origin: &str,
+    bytes: Vec<u8>,
+    to: &Bucket,
+    target: &Client,
+    key: &str,
+) -> Result<Option<String>, Side> {
     let put = target
         .put_object()
         .bucket(&to.name)
@@ -273,14 +301,25 @@ async fn send_parts(
 
 /// The SHA-256 and the length of what the bucket gives for this key.
 async fn read_back(bucket: &Bucket, client: &Client, key: &str) -> Result<(Digest, u64), Side> {
-    let object = client.get_object().bucket(&bucket.name).key(key).send().await.map_err(|error| Side::Reading(trouble(&error)))?;
+    let object = client
+        .get_object()
+        .bucket(&bucket.name)
+        .key(key)
+        .send()
+        .await
+        .map_err(|error| Side::Reading(trouble(&error)))?;
     let mut reader = Reader { body: object.body, sum: Context::new(&SHA256), count: 0 };
     while !reader.part().await?.is_empty() {}
     Ok((reader.sum.finish(), reader.count))
 }
 
 /// Keeps the bucket's own content of these keys under `.lifeboat/replaced/<run>/` before it is overwritten.
-pub(super) async fn set_aside(bucket: &Bucket, keys: &BTreeSet<String>, run: &str, permit: &Permit) -> Result<usize, Side> {
+pub(super) async fn set_aside(
+    bucket: &Bucket,
+    keys: &BTreeSet<String>,
+    run: &str,
+    permit: &Permit,
+) -> Result<usize, Side> {
     let client = bucket.client().await.map_err(Side::Writing)?;
     for key in keys {
         if !permit.live() {

@@ -36,10 +36,13 @@ pub(super) async fn apply(bucket: &Bucket, permit: &Permit, limit: Duration) -> 
     let what = format!("the policy of bucket {} in {}", bucket.name, bucket.region);
     let before = match bucket.policy().await {
         Ok(policy) => policy,
-        Err(trouble @ Trouble::Answered { .. }) => return Ok(Fenced::NotEnforced(format!("the server has no bucket policies: {trouble}"))),
+        Err(trouble @ Trouble::Answered { .. }) => {
+            return Ok(Fenced::NotEnforced(format!("the server has no bucket policies: {trouble}")));
+        }
         Err(trouble) => return Err(read_failed(&format!("read {what}"), &trouble)),
     };
-    let not_understood = |_| Stop::not_applied(format!("{what} is not understood; add the statement {} by hand", policy::SID), false);
+    let not_understood =
+        |_| Stop::not_applied(format!("{what} is not understood; add the statement {} by hand", policy::SID), false);
     if !policy::holds_fence(before.as_deref()).map_err(not_understood)? {
         // A refusal proves a fence only when the same write was accepted before it.
         match bucket.accepts_writes().await {
@@ -83,9 +86,9 @@ async fn prove(bucket: &Bucket, permit: &Permit, limit: Duration) -> Result<Fenc
             Err(trouble) => return Err(write_failed(&format!("prove the fence of bucket {}", bucket.name), &trouble)),
         }
     }
-    let clean = lift(bucket, permit, Duration::ZERO).await.and(
-        bucket.delete(PROBE).await.map_err(|trouble| write_failed("remove the probing object", &trouble)),
-    );
+    let clean = lift(bucket, permit, Duration::ZERO)
+        .await
+        .and(bucket.delete(PROBE).await.map_err(|trouble| write_failed("remove the probing object", &trouble)));
     let left = match clean {
         Ok(()) => "the statement was taken away again".to_owned(),
         Err(stop) => format!("taking the statement away again did not work either: {}", stop.why()),
@@ -99,7 +102,8 @@ pub(super) async fn lift(bucket: &Bucket, permit: &Permit, limit: Duration) -> R
     let Some(text) = bucket.policy().await.map_err(|trouble| read_failed(&format!("read {what}"), &trouble))? else {
         return Ok(());
     };
-    let not_understood = |_| Stop::not_applied(format!("{what} is not understood; remove the statement {} by hand", policy::SID), false);
+    let not_understood =
+        |_| Stop::not_applied(format!("{what} is not understood; remove the statement {} by hand", policy::SID), false);
     if !policy::holds_fence(Some(&text)).map_err(not_understood)? {
         return Ok(());
     }
@@ -107,7 +111,10 @@ pub(super) async fn lift(bucket: &Bucket, permit: &Permit, limit: Duration) -> R
     permit_live(permit)?;
     bucket.set_policy(without).await.map_err(|trouble| write_failed(&format!("put {what}"), &trouble))?;
     if limit > Duration::ZERO && !settle(bucket, true, SETTLES.min(limit / 2)).await? {
-        let why = format!("bucket {} still refuses writes although Lifeboat's fence is gone: look at its policy", bucket.name);
+        let why = format!(
+            "bucket {} still refuses writes although Lifeboat's fence is gone: look at its policy",
+            bucket.name
+        );
         return Err(Stop::not_applied(why, true));
     }
     Ok(())
@@ -121,7 +128,14 @@ async fn settle(bucket: &Bucket, wanted: bool, limit: Duration) -> Result<bool, 
                 Ok(accepts) if accepts == wanted => return Ok(()),
                 Ok(_) => tokio::time::sleep(PAUSE).await,
                 // The policy was put; whether it works was not seen.
-                Err(trouble) => return Err(Stop::Unknown { why: format!("the policy of bucket {} was put; its effect was not seen: {trouble}", bucket.name) }),
+                Err(trouble) => {
+                    return Err(Stop::Unknown {
+                        why: format!(
+                            "the policy of bucket {} was put; its effect was not seen: {trouble}",
+                            bucket.name
+                        ),
+                    });
+                }
             }
         }
     };

@@ -61,7 +61,9 @@ pub enum S3Error {
         what: String,
     },
     /// Only one of the two parts of a key.
-    #[error("the member of {name} in {region} has only one of accessKey and secretKey; give both, or neither for the AWS credential chain")]
+    #[error(
+        "the member of {name} in {region} has only one of accessKey and secretKey; give both, or neither for the AWS credential chain"
+    )]
     HalfAKey {
         /// The target.
         name: String,
@@ -156,16 +158,17 @@ impl S3 {
                     facts.details.insert("firstMissing".into(), json!(measured.first));
                 }
                 let output = observe::promotion(measured.objects, measured.loss.amount);
-                self.measured
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(call.idempotency_key(), measured);
+                self.measured.lock().unwrap_or_else(PoisonError::into_inner).insert(call.idempotency_key(), measured);
                 observe::promote(destination, &call.destination, facts, output)
             }
             Verb::StorageVerify => match destination.seen() {
                 Some(_) => Observed::Ready { facts },
                 None => Observed::Unknown {
-                    why: format!("the bucket in {} does not answer: {}", call.destination, observe::why_not(destination)),
+                    why: format!(
+                        "the bucket in {} does not answer: {}",
+                        call.destination,
+                        observe::why_not(destination)
+                    ),
                 },
             },
             Verb::StorageReverse => {

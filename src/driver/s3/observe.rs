@@ -199,7 +199,9 @@ pub(super) fn catch_up(source: &Look, gap: Result<&Gap, &Trouble>, facts: Facts)
             found: format!("the source's bucket is down: {why}"),
         },
         (Look::Unknown(why), _) => Observed::Unknown { why: format!("the source's bucket does not tell: {why}") },
-        (Look::Seen(_), Err(trouble)) => Observed::Unknown { why: format!("the buckets cannot be compared: {trouble}") },
+        (Look::Seen(_), Err(trouble)) => {
+            Observed::Unknown { why: format!("the buckets cannot be compared: {trouble}") }
+        }
         (Look::Seen(seen), Ok(gap)) if gap.lacking.is_empty() && seen.fenced() => {
             Observed::Already { facts, output: copied(0, 0, 0) }
         }
@@ -222,7 +224,13 @@ pub(super) fn promote(destination: &Look, to: &RegionName, facts: Facts, output:
 }
 
 /// Is the source a fenced copy of the destination?
-pub(super) fn reverse(source: &Look, destination: &Look, to: &RegionName, gap: Result<&Gap, &Trouble>, facts: Facts) -> Observed {
+pub(super) fn reverse(
+    source: &Look,
+    destination: &Look,
+    to: &RegionName,
+    gap: Result<&Gap, &Trouble>,
+    facts: Facts,
+) -> Observed {
     match destination {
         Look::Seen(seen) if seen.names(to) => {}
         Look::Seen(_) => {
@@ -243,7 +251,9 @@ pub(super) fn reverse(source: &Look, destination: &Look, to: &RegionName, gap: R
             found: format!("its bucket is down: {why}"),
         },
         (Look::Unknown(why), _) => Observed::Unknown { why: format!("the source's bucket does not tell: {why}") },
-        (Look::Seen(_), Err(trouble)) => Observed::Unknown { why: format!("the buckets cannot be compared: {trouble}") },
+        (Look::Seen(_), Err(trouble)) => {
+            Observed::Unknown { why: format!("the buckets cannot be compared: {trouble}") }
+        }
         (Look::Seen(seen), Ok(gap)) => {
             let known_unfenced = seen.marker.as_ref().is_some_and(|(marker, _)| marker.unfenced);
             if gap.lacking.is_empty() && seen.names(to) && (seen.fenced() || known_unfenced) {
@@ -267,7 +277,11 @@ pub(super) fn loss_without_source(source: &RegionName, newest: Option<Timestamp>
         (Some(until), Some(newest)) => Some(until.duration_since(newest).as_secs_f64().max(0.0)),
         (None, _) | (_, None) => None,
     };
-    let basis = if newest.is_none() { format!("{basis}, and no marker of {source} is on the destination") } else { basis.into() };
+    let basis = if newest.is_none() {
+        format!("{basis}, and no marker of {source} is on the destination")
+    } else {
+        basis.into()
+    };
     Loss { seconds, amount: None, unit: "objects".into(), basis }
 }
 

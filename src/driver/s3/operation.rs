@@ -67,7 +67,9 @@ pub(super) fn read_failed(intent: &str, trouble: &Trouble) -> Stop {
 /// A change whose reply was lost may have been made.
 pub(super) fn write_failed(intent: &str, trouble: &Trouble) -> Stop {
     match trouble {
-        Trouble::Silent(_) => Stop::Unknown { why: format!("could not see whether it was done to {intent}: {trouble}") },
+        Trouble::Silent(_) => {
+            Stop::Unknown { why: format!("could not see whether it was done to {intent}: {trouble}") }
+        }
         Trouble::Refused(_) | Trouble::Answered { .. } | Trouble::Denied(_) | Trouble::NotAsked(_) => {
             read_failed(intent, trouble)
         }
@@ -89,9 +91,7 @@ type Done = Result<(Output, Facts), Stop>;
 pub(super) async fn fence(s3: &S3, permit: &Permit, call: &Call) -> Done {
     let source = s3.bucket(&call.source)?;
     match fence::apply(source, permit, call.timeout).await? {
-        Fenced::Proven(proof) => {
-            Ok((observe::fenced(true), Facts { fence: Some(proof), ..Facts::default() }))
-        }
+        Fenced::Proven(proof) => Ok((observe::fenced(true), Facts { fence: Some(proof), ..Facts::default() })),
         Fenced::NotEnforced(why) => {
             let why = format!(
                 "bucket {} in {} cannot be fenced: {why}; keep the applications of {} from writing by other means, then accept UnverifiedFence",
@@ -178,7 +178,8 @@ async fn fill(s3: &S3, from: &Bucket, to: &Bucket, permit: &Permit, limit: Durat
 
 /// Copies the heartbeat markers: they measure how far the copy has come.
 async fn copy_markers(from: &Bucket, to: &Bucket, permit: &Permit) -> Result<(), Stop> {
-    let markers = from.list(Some(survey::HEARTBEATS)).await.map_err(|trouble| read_failed("list the markers", &trouble))?;
+    let markers =
+        from.list(Some(survey::HEARTBEATS)).await.map_err(|trouble| read_failed("list the markers", &trouble))?;
     let keys = markers.into_keys().collect();
     copy::copy(from, to, &keys, permit).await.map(|_| ()).map_err(copy_failed)
 }
@@ -208,7 +209,13 @@ pub(super) async fn promote(s3: &S3, permit: &Permit, call: &Call) -> Done {
     Ok((output, facts))
 }
 
-async fn put_marker(bucket: &Bucket, permit: &Permit, call: &Call, unfenced: bool, condition: &Condition) -> Result<(), Stop> {
+async fn put_marker(
+    bucket: &Bucket,
+    permit: &Permit,
+    call: &Call,
+    unfenced: bool,
+    condition: &Condition,
+) -> Result<(), Stop> {
     let marker = Marker {
         region: call.destination.clone(),
         from: call.source.clone(),
@@ -261,7 +268,8 @@ pub(super) async fn reverse(s3: &S3, permit: &Permit, call: &Call) -> Done {
     let open = opened(source, permit, limit).await?;
     let work = async {
         let gap = overwritten(s3, destination, source).await?;
-        let aside = copy::set_aside(source, &gap.differing, &call.run.to_string(), permit).await.map_err(copy_failed)?;
+        let aside =
+            copy::set_aside(source, &gap.differing, &call.run.to_string(), permit).await.map_err(copy_failed)?;
         let (output, _) = fill(s3, destination, source, permit, limit).await?;
         record(source, permit, call, false).await?;
         Ok::<_, Stop>((output, aside))

@@ -138,7 +138,10 @@ pub(super) fn facts(looks: &[(RegionName, Look)]) -> Facts {
     let mut facts = Facts { sides: observe::roles(looks), ..Facts::default() };
     for (region, look) in looks {
         if let Some(seen) = look.seen() {
-            let marker = seen.marker.as_ref().map(|(marker, _)| json!({"region": marker.region, "run": marker.run, "at": marker.at}));
+            let marker = seen
+                .marker
+                .as_ref()
+                .map(|(marker, _)| json!({"region": marker.region, "run": marker.run, "at": marker.at}));
             let fence = match &seen.fence {
                 Ok(there) => json!(there),
                 Err(why) => json!(why),
@@ -201,9 +204,10 @@ fn of_member(bucket: &Bucket, look: &Look) -> Option<Concern> {
     let (name, region) = (&bucket.name, &bucket.region);
     let concern = |what: String, remedy: &str| Some(Concern { what, remedy: remedy.into() });
     match look {
-        Look::Down(why) | Look::Unknown(why) => {
-            concern(format!("bucket {name} in {region} cannot be used: {why}"), "check the server, the bucket and the credentials")
-        }
+        Look::Down(why) | Look::Unknown(why) => concern(
+            format!("bucket {name} in {region} cannot be used: {why}"),
+            "check the server, the bucket and the credentials",
+        ),
         Look::Seen(seen) if !seen.writable && seen.fence == Ok(false) => concern(
             format!("bucket {name} in {region} refuses these credentials' writes, and not by Lifeboat's fence"),
             "give these credentials s3:PutObject and s3:DeleteObject",
