@@ -68,6 +68,12 @@ impl App {
         }))
     }
 
+    /// Whether a process holds the lease under which the run is driven; it may be gone without having said so.
+    pub async fn is_driven(&self, id: &RunId) -> Result<bool, AppError> {
+        let run = engine::load(&self.store, id).await?;
+        self.driven(&LeaseKey { group: id.group.clone(), rehearsal: run.opened.rehearsal }).await
+    }
+
     async fn driven(&self, key: &LeaseKey) -> Result<bool, AppError> {
         let state = self.store.lease(key).await.map_err(AppError::store(format!("look at the lease on {key}")))?;
         Ok(state.holder.is_some())

@@ -7,14 +7,17 @@
 //! 5. Nothing they return contains a secret.
 //! 6. They respect `call.timeout`; the engine also drops the future at the deadline, and that is safe.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Descriptor, MarkerSeen, Permit};
-use crate::model::{Attempt, Endpoint, Facts, Observed, RegionName, RunId, RunKind, StepName, TargetName, Verb};
+use crate::{
+    model::{Attempt, Endpoint, Facts, Observed, RegionName, RunId, RunKind, StepName, TargetName, Verb},
+    spec::{ReverseMember, ReverseParams},
+};
 
 /// What the observers knew before the run: a driver measures loss against it when the source cannot be asked.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -60,6 +63,19 @@ impl Call {
     /// A key that is the same for every try of this step in this run.
     pub fn idempotency_key(&self) -> String {
         format!("lifeboat/{}/{}", self.run, self.step)
+    }
+
+    /// The call as a reverse sees it: `with: {member: destination}` exchanges the sides, so that `source` is always the
+    /// one that becomes the replica. Any other call stays as it is.
+    pub fn oriented(&self) -> Cow<'_, Self> {
+        let reverses = matches!(self.verb, Verb::DatabaseReverse | Verb::StorageReverse);
+        let params = serde_json::from_value::<ReverseParams>(Value::Object(self.with.clone()));
+        match params {
+            Ok(ReverseParams { member: ReverseMember::Destination }) if reverses => {
+                Cow::Owned(Self { source: self.destination.clone(), destination: self.source.clone(), ..self.clone() })
+            }
+            Ok(_) | Err(_) => Cow::Borrowed(self),
+        }
     }
 }
 

@@ -109,14 +109,23 @@ fn ill(url: &str, error: &reqwest::Error) -> Ill {
             return Ill::Unhealthy(format!("{url}: TLS failed: {tls}"));
         }
         if let Some(broken) = next.downcast_ref::<io::Error>() {
-            match broken.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(tls) => return Ill::Unhealthy(format!("{url}: TLS failed: {tls}")),
-                None => return Ill::of(url, broken),
-            }
+            return beneath(url, broken);
         }
         last = next.to_string();
         cause = next.source();
     }
     let text = format!("{url}: {last}");
     if error.is_connect() || error.is_builder() { Ill::Silent(text) } else { Ill::Unhealthy(text) }
+}
+
+/// An error of the connection, which may wrap another, which may wrap the one of TLS.
+fn beneath(url: &str, error: &io::Error) -> Ill {
+    match error.get_ref() {
+        Some(inner) => match (inner.downcast_ref::<rustls::Error>(), inner.downcast_ref::<io::Error>()) {
+            (Some(tls), _) => Ill::Unhealthy(format!("{url}: TLS failed: {tls}")),
+            (None, Some(inner)) => beneath(url, inner),
+            (None, None) => Ill::of(url, error),
+        },
+        None => Ill::of(url, error),
+    }
 }

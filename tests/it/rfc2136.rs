@@ -317,9 +317,13 @@ async fn a_silent_primary_is_unknown_and_nothing_is_sent() {
     let driver = open(&[&bind]);
     let call = call_to(Verb::DnsSwitch, "fra", "dub", Duration::from_millis(1500));
     bind.signal("STOP");
+    let start = Instant::now();
     let Observed::Unknown { why } = driver.observe(&call).await else { panic!("not unknown") };
+    assert!(start.elapsed() < call.timeout, "{:?}", start.elapsed());
     assert!(why.contains("silence (no answer within"), "{why}");
+    let start = Instant::now();
     let (why, retry) = not_applied(act(&driver, &call).await);
+    assert!(start.elapsed() < call.timeout, "{:?}", start.elapsed());
     assert!(why.contains("nothing was sent") && retry, "{why}");
     let survey = driver.survey().await;
     assert!(matches!(survey.role(&region("fra")), Some(Role::Unknown(_))), "{survey:?}");

@@ -26,12 +26,11 @@ impl Rfc2136 {
         World { primary, others }
     }
 
-    /// The serial is asked for first, so that it is never newer than the values beside it.
+    /// All questions to one server at once, so that a silent server costs `limit` and no more.
     async fn ask(&self, server: SocketAddr, limit: Duration) -> Reading {
-        let soa = dns::soa(server, &self.settings.zone, limit).await.ok();
-        let records = &self.settings.records;
-        let answers = join_all(records.iter().map(|r| dns::ask(server, &r.name, r.kind, limit))).await;
-        Reading { server, answers, soa }
+        let records = join_all(self.settings.records.iter().map(|r| dns::ask(server, &r.name, r.kind, limit)));
+        let (answers, soa) = join(records, dns::soa(server, &self.settings.zone, limit)).await;
+        Reading { server, answers, soa: soa.ok() }
     }
 
     /// Sends an update (`rehearse`: one that cannot change anything). `Err`: the key cannot sign, so nothing was sent; why, in words.

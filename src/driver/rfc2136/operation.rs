@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 impl Rfc2136 {
     pub(super) async fn look(&self, call: &Call) -> Observed {
-        let world = self.read(call.timeout).await;
+        let world = self.read(self.left(self.end(call))).await;
         if call.verb == Verb::DnsVerify {
             observe::verified(&self.settings, &call.destination, &world)
         } else {

@@ -1,0 +1,126 @@
+//! What the verbs that start a run share: their options, and the way from there to a run at rest.
+
+use std::sync::Arc;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+
+use super::{
+    Desk,
+    complaint::Complaint,
+    confirm::confirm,
+    exit::Exit,
+    finish,
+    progress::{Told, Underway},
+    screen::Screen,
+};
+use crate::{
+    app::{App, Manner, Prepared, Request, Rested, Supervision},
+    engine::Stop,
+    model::{GroupName, RegionName, Risk, RunKind},
+    port::LeaseState,
+};
+
+/// Options of a run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Way {
+    /// The protection group.
+    #[arg(value_name = "GROUP")]
+    pub(super) group: GroupName,
+    /// Away from this region; default: the one that serves now.
+    #[arg(long, value_name = "REGION")]
+    from: Option<RegionName>,
+    /// To this region; default: the only other one that can serve.
+    #[arg(long, value_name = "REGION")]
+    to: Option<RegionName>,
+    /// Why; kept as evidence.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Accept a risk by name, for this run; needs --reason.
+    #[arg(long, value_name = "RISK", value_parser = risk())]
+    accept: Vec<Risk>,
+    /// Stay and wait for orders while the run is paused, instead of ending with code 3.
+    #[arg(long)]
+    stay: bool,
+}
+
+/// The names of the risks.
+pub(super) fn risk() -> impl clap::builder::TypedValueParser<Value = Risk> {
+    PossibleValuesParser::new(Risk::ALL.map(Risk::as_str)).try_map(|name| {
+        Risk::ALL.into_iter().find(|risk| risk.as_str() == name).ok_or("no such risk")
+    })
+}
+
+impl Way {
+    /// The request that was typed.
+    pub(super) fn request(self, kind: RunKind) -> Result<(Request, Manner), Complaint> {
+        if !self.accept.is_empty() && self.reason.trim().is_empty() {
+            let risks = self.accept.iter().map(|risk| risk.as_str()).collect::<Vec<_>>().join(", ");
+            let what = format!("accepting {risks} needs a reason; it is kept as evidence");
+            return Err(Complaint::typed(what, "add --reason \"…\""));
+        }
+        let (from, to, reason, accept) = (self.from, self.to, self.reason, self.accept);
+        let request = Request { from, to, reason, accept, ..Request::new(kind, self.group) };
+        Ok((request, Manner { stay: self.stay }))
+    }
+}
+
+/// Starts a run that a person asked for, and stays with it until it rests.
+pub(super) async fn begin(desk: &Desk, way: Way, kind: RunKind, yes: Option<&str>) -> Result<Exit, Complaint> {
+    let (request, manner) = way.request(kind)?;
+    confirm(&desk.screen, verb(kind), &request.group, yes)?;
+    let app = desk.app()?;
+    let prepared = app.prepare(request).await?;
+    let rested = start(desk, &app, prepared, manner, None).await?;
+    finish::finish(desk, &app, &rested).await
+}
+
+/// `fail over`, `switch over`, `fail back`.
+pub(super) fn verb(kind: RunKind) -> &'static str {
+    match kind {
+        RunKind::Failover => "fail over",
+        RunKind::Switchover => "switch over",
+        RunKind::Failback => "fail back",
+    }
+}
+
+/// Opens and drives what was prepared.
+pub(super) async fn start(
+    desk: &Desk,
+    app: &App,
+    prepared: Prepared,
+    manner: Manner,
+    listening: Option<(Supervision, Underway)>,
+) -> Result<Rested, Complaint> {
+    let (supervision, underway) = match listening {
+        Some(listening) => listening,
+        None => listen(desk)?,
+    };
+    let mut told = Told::new(&desk.screen, underway);
+    let mut waiting = waiting(&desk.screen);
+    Ok(app.start(prepared, manner, &mut waiting, &mut told, supervision.stop()).await?)
+}
+
+/// Listens to Ctrl-C, and says what is waited for.
+pub(super) fn listen(desk: &Desk) -> Result<(Supervision, Underway), Complaint> {
+    let underway = Underway::default();
+    let (screen, steps) = (Arc::clone(&desk.screen), underway.clone());
+    let supervision = Supervision::listen(move |stop| match stop {
+        Stop::No => {}
+        Stop::Gently => {
+            let names = steps.names();
+            let waits = if names.is_empty() { String::new() } else { format!("; waiting for {}", names.join(", ")) };
+            screen.warn(format_args!("asked to end: nothing new is started{waits}. Once more ends at once"));
+        }
+        Stop::Now => screen.warn("ending at once; what was under way is looked at when the run is resumed"),
+    })
+    .map_err(Complaint::machine("listen to signals"))?;
+    Ok((supervision, underway))
+}
+
+/// Says that another process holds the lease.
+pub(super) fn waiting(screen: &Screen) -> impl FnMut(&LeaseState) + Send + '_ {
+    |state| {
+        let holder = state.holder.as_deref().unwrap_or("nobody");
+        screen.remark(format_args!("{holder} holds the lease; seeing whether it is still alive (3 s)"));
+    }
+}

@@ -1,0 +1,22 @@
+//! `lifeboat crds`.
+
+use serde_json::json;
+
+use super::{Desk, exit::Exit, screen::Format};
+use crate::manifest;
+
+/// Print the custom resource definitions, for Kubernetes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat crds | kubectl apply --server-side -f -")]
+pub(super) struct Args {}
+
+pub(super) fn run(desk: &Desk) -> Exit {
+    let text = manifest::crds();
+    match desk.screen.format {
+        Format::Json => desk.screen.json(&json!({ "text": text })),
+        Format::Text => desk.screen.text(&text),
+    }
+    Exit::Success
+}

@@ -1,0 +1,70 @@
+//! `lifeboat drill`.
+
+use clap::ValueEnum;
+
+use super::{
+    Desk,
+    begin::{self, Way},
+    complaint::Complaint,
+    exit::Exit,
+    finish,
+};
+use crate::{app::Request, model::RunKind};
+
+/// Run a runbook to learn: the whole run is recorded as evidence.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat drill orders --mode rehearse                     a failover, observed and not done
+  lifeboat drill orders --mode rehearse --kind switchover   a switchover
+
+A rehearsal holds no permit, and never stands in the way of a real run.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    way: Way,
+    /// How far it goes.
+    #[arg(long, value_enum)]
+    mode: Mode,
+    /// What is drilled.
+    #[arg(long, value_enum, default_value_t = Kind::Failover)]
+    kind: Kind,
+}
+
+/// How far a drill goes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    /// Everything is observed, nothing is changed.
+    Rehearse,
+}
+
+/// What kind of run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// Unplanned.
+    Failover,
+    /// Planned.
+    Switchover,
+    /// Back to the preferred region.
+    Failback,
+}
+
+impl From<Kind> for RunKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Failover => Self::Failover,
+            Kind::Switchover => Self::Switchover,
+            Kind::Failback => Self::Failback,
+        }
+    }
+}
+
+pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
+    let (request, manner) = args.way.request(args.kind.into())?;
+    let request = match args.mode {
+        Mode::Rehearse => Request { rehearsal: true, ..request },
+    };
+    let app = desk.app()?;
+    let prepared = app.prepare(request).await?;
+    let rested = begin::start(desk, &app, prepared, manner, None).await?;
+    finish::finish(desk, &app, &rested).await
+}

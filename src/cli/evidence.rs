@@ -1,0 +1,71 @@
+//! `lifeboat evidence`.
+
+use clap::Subcommand;
+
+use super::{
+    Desk,
+    complaint::Complaint,
+    exit::Exit,
+    record,
+    screen::{Format, Screen},
+};
+use crate::{app::AppError, evidence::Record, model::RunId};
+
+/// Look at evidence records.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat evidence show orders-17
+  lifeboat evidence show orders-17 -o json > orders-17.json
+
+A record is kept of every run whenever it comes to rest: also of paused, cancelled and failed ones.")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show the record of a run as it was kept.
+    #[command(after_help = "Examples:\n  lifeboat evidence show orders-17")]
+    Show {
+        /// The run.
+        #[arg(value_name = "RUN")]
+        run: RunId,
+    },
+}
+
+pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
+    match args.verb {
+        Verb::Show { run } => show(&run, desk).await,
+    }
+}
+
+async fn show(run: &RunId, desk: &Desk) -> Result<Exit, Complaint> {
+    let app = desk.app()?;
+    let kept = app.store.record(run).await.map_err(AppError::store(format!("read the record of {run}")))?;
+    let Some(text) = kept else {
+        // No such run, or one whose process was killed before it could keep a record.
+        app.read(run).await?;
+        return Err(Complaint::App(AppError::Missing {
+            what: format!("no record of {run} is kept yet"),
+            remedy: format!("its process ended before it could; `lifeboat run resume {run}` keeps one"),
+        }));
+    };
+    match desk.screen.format {
+        Format::Json => desk.screen.line(text.trim_end()),
+        Format::Text => people(&desk.screen, run, &text)?,
+    }
+    Ok(Exit::Success)
+}
+
+fn people(screen: &Screen, run: &RunId, text: &str) -> Result<(), Complaint> {
+    let record: Record = serde_json::from_str(text).map_err(|error| {
+        Complaint::App(AppError::Missing {
+            what: format!("the record of {run} was not written by this program: {error}"),
+            remedy: "look at it with -o json".into(),
+        })
+    })?;
+    record::draw(screen, &record);
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! How a run ended, in a few lines.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Desk, advice,
+    complaint::Complaint,
+    exit::Exit,
+    record,
+    screen::{Format, Screen, Tone, tint},
+};
+use crate::{
+    app::{App, Rested},
+    decide::Rest,
+    evidence::{Measures, Record},
+};
+
+/// Says how the run came to rest, and gives the code.
+pub(super) async fn finish(desk: &Desk, app: &App, rested: &Rested) -> Result<Exit, Complaint> {
+    let exit = Exit::of_rest(&rested.rest);
+    let built = app.build(&rested.run.id).await?;
+    let file = rested.kept.as_ref().map(|kept| kept.file.display().to_string());
+    match desk.screen.format {
+        Format::Json => desk.screen.json(&json!({
+            "run": rested.run.id,
+            "rest": rest(&rested.rest),
+            "exit": exit.code(),
+            "file": file,
+            "advice": advice::of_run(&rested.run),
+            "record": built,
+        })),
+        Format::Text => people(&desk.screen, rested, &built, file.as_deref()),
+    }
+    Ok(exit)
+}
+
+fn people(screen: &Screen, rested: &Rested, built: &Record, file: Option<&str>) {
+    let run = &rested.run;
+    let word = rest(&rested.rest).word;
+    let tone = if Exit::of_rest(&rested.rest) == Exit::Success { Tone::Good } else { Tone::Warn };
+    let plan = run.plan();
+    let rehearsal = if run.opened.rehearsal { " (rehearsal: nothing was changed)" } else { "" };
+    screen.line(format_args!("\n{} {}: {} -> {}{rehearsal}", run.id, tint(tone, word), plan.source, plan.destination));
+    for exception in &built.exceptions {
+        screen.line(format_args!("  {} {}: {}", exception.step, exception.state, exception.what));
+    }
+    if run.closed().is_some() && !run.opened.rehearsal {
+        measures(screen, &built.measures);
+    }
+    if let Some(file) = file {
+        screen.line(format_args!("  record         {file}"));
+    }
+    for line in advice::of_run(run) {
+        screen.line(format_args!("  {} {line}", tint(Tone::Dim, "->")));
+    }
+}
+
+/// The two measures against their objectives.
+pub(super) fn measures(screen: &Screen, measures: &Measures) {
+    for line in record::measures(measures) {
+        screen.line(format_args!("  {line}"));
+    }
+}
+
+#[derive(Serialize)]
+struct Word {
+    word: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<crate::model::PauseReason>,
+}
+
+fn rest(rest: &Rest) -> Word {
+    match rest {
+        Rest::Closed(outcome) => Word { word: outcome.as_str(), reason: None },
+        Rest::Paused(reason) => Word { word: "paused", reason: Some(reason.clone()) },
+        Rest::AwaitingApproval(_) => Word { word: "awaiting approval", reason: None },
+        Rest::Interrupted => Word { word: "interrupted", reason: None },
+    }
+}

@@ -1,0 +1,117 @@
+//! Orders: `pause`, `retry`, `skip`, `accept`; and the giving of any order.
+
+use serde_json::json;
+
+use crate::{
+    app::Told,
+    cli::{
+        Desk,
+        begin::risk,
+        complaint::Complaint,
+        exit::Exit,
+        screen::{Format, Tone, tint},
+    },
+    model::{CommandBody, Risk, RunId, StepName},
+};
+
+/// Start nothing new; what is under way ends.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat run pause orders-17 --reason \"the network team is looking\"
+  lifeboat run resume orders-17               go on")]
+pub(super) struct Pause {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    /// Why; kept as evidence.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+/// Try a failed, blocked or unsure step again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat run retry orders-17 promote-db
+
+The step is observed first: what was done meanwhile is not done twice.")]
+pub(super) struct Retry {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    /// The step.
+    #[arg(value_name = "STEP")]
+    step: StepName,
+    /// Why; kept as evidence.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+/// Leave a step out; the run is no success then.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat run skip orders-17 warm-cache --reason \"it warms by itself\"")]
+pub(super) struct Skip {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    /// The step.
+    #[arg(value_name = "STEP")]
+    step: StepName,
+    /// Why; kept as evidence.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// Accept a named risk for this run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat run accept orders-17 DataLoss --reason \"nine seconds of carts, agreed with the shop\"
+  lifeboat explain UnverifiedFence            what a risk means")]
+pub(super) struct Accept {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: RunId,
+    /// The risk.
+    #[arg(value_name = "RISK", value_parser = risk())]
+    risk: Risk,
+    /// Why; kept as evidence.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+pub(super) async fn pause(args: Pause, desk: &Desk) -> Result<Exit, Complaint> {
+    give(desk, &args.run, CommandBody::Pause, &args.reason).await
+}
+
+pub(super) async fn retry(args: Retry, desk: &Desk) -> Result<Exit, Complaint> {
+    give(desk, &args.run, CommandBody::Retry { step: args.step }, &args.reason).await
+}
+
+pub(super) async fn skip(args: Skip, desk: &Desk) -> Result<Exit, Complaint> {
+    give(desk, &args.run, CommandBody::Skip { step: args.step }, &args.reason).await
+}
+
+pub(super) async fn accept(args: Accept, desk: &Desk) -> Result<Exit, Complaint> {
+    give(desk, &args.run, CommandBody::Accept { risk: args.risk }, &args.reason).await
+}
+
+/// Gives an order and says what became of it.
+pub(in crate::cli) async fn give(desk: &Desk, run: &RunId, body: CommandBody, reason: &str) -> Result<Exit, Complaint> {
+    let told = desk.app()?.tell(run, body, reason).await?;
+    let screen = &desk.screen;
+    let exit = if matches!(told, Told::Refused { .. }) { Exit::Refused } else { Exit::Success };
+    if screen.format == Format::Json {
+        screen.json(&json!({ "run": run, "told": told }));
+        return Ok(exit);
+    }
+    match told {
+        Told::Taken => screen.line(format_args!("{} by the process that drives {run}", tint(Tone::Good, "taken"))),
+        Told::Recorded => screen.line(format_args!("recorded; continue with lifeboat run resume {run}")),
+        Told::Refused { why } => screen.warn(format_args!("{} {why}", tint(Tone::Bad, "refused:"))),
+    }
+    Ok(exit)
+}

@@ -1,0 +1,115 @@
+//! `lifeboat status`.
+
+use super::{
+    Desk,
+    complaint::Complaint,
+    exit::Exit,
+    record,
+    screen::{Screen, Tone, columns, tint},
+};
+use crate::{
+    app::{Observed, Status, documents},
+    model::{GroupName, Role},
+};
+
+/// Show who serves, what the members say, what runs, and what worries.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat status              all groups
+  lifeboat status orders -o json
+
+Exit code 1 when there is an alarm, such as two primaries.")]
+pub(super) struct Args {
+    /// Only this group.
+    #[arg(value_name = "GROUP")]
+    group: Option<GroupName>,
+}
+
+pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
+    let app = desk.app()?;
+    let papers = documents::read(&app.settings)?;
+    let names = match args.group {
+        Some(group) => vec![group],
+        None => papers.groups(),
+    };
+    let asked = names.iter().map(|name| app.status(&papers, name));
+    let all = futures::future::try_join_all(asked).await?;
+    desk.screen.answer(&all, |screen, all| {
+        for (place, status) in all.iter().enumerate() {
+            if place > 0 {
+                screen.line("");
+            }
+            draw(screen, status);
+        }
+        if all.is_empty() {
+            screen.line("the documents hold no ProtectionGroup");
+        }
+    });
+    Ok(if all.iter().any(|status| !status.alarms.is_empty()) { Exit::Failure } else { Exit::Success })
+}
+
+fn draw(screen: &Screen, status: &Status) {
+    let serves = status.serves.as_ref().map_or_else(|| "nobody knows".into(), ToString::to_string);
+    screen.line(format_args!("{}  serves from {}", tint(Tone::Bold, &status.group), tint(Tone::Bold, serves)));
+    for alarm in &status.alarms {
+        screen.line(format_args!("  {} {alarm}", tint(Tone::Bad, "!!")));
+    }
+    let members = status.members.iter().map(|member| {
+        let tone = match member.role {
+            Role::Primary | Role::Standby => Tone::Good,
+            Role::ReadOnly => Tone::Warn,
+            Role::Down(_) | Role::Unknown(_) => Tone::Bad,
+        };
+        vec![format!("  {}", member.target), member.region.to_string(), tint(tone, &member.role)]
+    });
+    screen.text(&columns(&members.collect::<Vec<_>>()));
+    for open in &status.open {
+        let driven = match &open.driven_by {
+            Some(holder) => format!("driven by {holder}"),
+            None => format!("nobody drives it; lifeboat run show {}", open.summary.run),
+        };
+        screen.line(format_args!("  {} {} {}, {driven}", tint(Tone::Warn, "open run"), open.summary.run, open.summary.kind));
+    }
+    if let Some(last) = &status.last {
+        let end = last.summary.closed.map(|(at, outcome)| format!("{} at {at:.0}", outcome.as_str())).unwrap_or_default();
+        screen.line(format_args!("  last run {} {}: {end}", last.summary.run, last.summary.kind));
+        for line in record::measures(&last.measures) {
+            screen.line(format_args!("    {line}"));
+        }
+    }
+    if let Some(drill) = &status.last_drill {
+        let end = drill.closed.map(|(at, outcome)| format!("{} at {at:.0}", outcome.as_str())).unwrap_or_default();
+        screen.line(format_args!("  last drill {}: {end}", drill.run));
+    }
+    for observed in &status.observers {
+        observer(screen, observed);
+    }
+    if status.observers.is_empty() {
+        screen.line(format_args!("  no observer; start one with: lifeboat heartbeat {}", status.group));
+    }
+    for (target, concern) in &status.concerns {
+        screen.line(format_args!("  {} {target}: {}", tint(Tone::Warn, "!"), concern.what));
+        screen.line(format_args!("    {}", concern.remedy));
+    }
+}
+
+fn observer(screen: &Screen, observed: &Observed) {
+    let report = &observed.report;
+    let age = format!("{:.1} s ago", observed.age_seconds);
+    let tone = if observed.fresh { Tone::Good } else { Tone::Bad };
+    screen.line(format_args!("  observer {} reported {}", report.observer, tint(tone, age)));
+    let probes = report.probes.iter().map(|probe| {
+        let word = match probe.failing_since {
+            Some(since) => tint(Tone::Bad, format!("failing since {since:.3}, {} in a row", probe.falling)),
+            None => tint(Tone::Good, "healthy"),
+        };
+        vec![format!("    {}", probe.region), probe.probe.to_string(), word, probe.detail.clone()]
+    });
+    screen.text(&columns(&probes.collect::<Vec<_>>()));
+    let markers = report.markers.iter().map(|marker| {
+        let age = report.at.duration_since(marker.at).as_secs_f64().max(0.0);
+        vec![format!("    {}", marker.region), marker.target.to_string(), format!("marker {age:.1} s before the report")]
+    });
+    screen.text(&columns(&markers.collect::<Vec<_>>()));
+}
