@@ -107,8 +107,7 @@ impl Tools {
     pub fn open_targets(&self, group: &Group) -> Result<Drivers, AppError> {
         let mut drivers = Drivers::default();
         for target in &group.targets {
-            let driver =
-                self.target(target).map_err(|why| AppError::Driver { what: format!("target {}", target.name), why })?;
+            let driver = self.target(target).map_err(|why| AppError::Driver { what: format!("target {}", target.name), why })?;
             drivers.targets.insert(target.name.clone(), driver);
         }
         Ok(drivers)

@@ -175,16 +175,12 @@ async fn a_fence_is_proven_by_a_refused_write_and_lifted_again() {
 async fn an_observation_and_a_survey_write_nothing() {
     let world = World::start();
     world.put_fra("a", "1");
-    for verb in
-        [Verb::StorageFence, Verb::StorageCatchUp, Verb::StoragePromote, Verb::StorageVerify, Verb::StorageReverse]
-    {
+    for verb in [Verb::StorageFence, Verb::StorageCatchUp, Verb::StoragePromote, Verb::StorageVerify, Verb::StorageReverse] {
         let _seen = world.observe(verb).await;
     }
     let _seen = world.s3.survey().await;
     let _found = world.s3.preflight(&region("fra"), &region("dub")).await;
-    let listing = |moto: &Moto, bucket: &str| {
-        String::from_utf8(moto.ask("GET", &format!("/{bucket}?list-type=2"), &[]).1).unwrap()
-    };
+    let listing = |moto: &Moto, bucket: &str| String::from_utf8(moto.ask("GET", &format!("/{bucket}?list-type=2"), &[]).1).unwrap();
     assert_eq!(listing(&world.fra, "uploads-fra").matches("<Key>").count(), 1);
     assert_eq!(listing(&world.dub, "uploads-dub").matches("<Key>").count(), 0);
 }
@@ -435,8 +431,7 @@ async fn without_a_lease_nothing_is_written() {
 #[tokio::test]
 async fn preflight_names_what_is_missing_and_what_differs() {
     let mut world = World::start();
-    let found =
-        |concerns: Vec<lifeboat::port::Concern>| concerns.into_iter().map(|concern| concern.what).collect::<Vec<_>>();
+    let found = |concerns: Vec<lifeboat::port::Concern>| concerns.into_iter().map(|concern| concern.what).collect::<Vec<_>>();
     assert_eq!(found(world.s3.preflight(&region("fra"), &region("dub")).await), Vec::<String>::new());
     world.put_fra("a", "a");
     let versioning = r#"<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>"#;
@@ -485,16 +480,11 @@ fn lax(knows_policies: bool) -> Lax {
                 let mut words = first.split(' ');
                 let (method, target) = (words.next().unwrap(), words.next().unwrap_or_default().to_owned());
                 let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-                let error =
-                    |status: u16, code: &str| (status, format!("<Error><Code>{code}</Code></Error>").into_bytes());
+                let error = |status: u16, code: &str| (status, format!("<Error><Code>{code}</Code></Error>").into_bytes());
                 let is_policy = query.split('&').any(|part| part == "policy" || part == "policy=");
                 let (status, answer) = match (method, is_policy) {
                     (_, true) if !knows_policies => error(501, "NotImplemented"),
-                    ("GET", true) => policy
-                        .lock()
-                        .unwrap()
-                        .clone()
-                        .map_or_else(|| error(404, "NoSuchBucketPolicy"), |text| (200, text)),
+                    ("GET", true) => policy.lock().unwrap().clone().map_or_else(|| error(404, "NoSuchBucketPolicy"), |text| (200, text)),
                     ("PUT", true) => {
                         *policy.lock().unwrap() = Some(body);
                         (204, Vec::new())
@@ -508,22 +498,14 @@ fn lax(knows_policies: bool) -> Lax {
                         objects.lock().unwrap().insert(path.to_owned(), body);
                         (200, Vec::new())
                     }
-                    ("GET", _) => objects
-                        .lock()
-                        .unwrap()
-                        .get(path)
-                        .cloned()
-                        .map_or_else(|| error(404, "NoSuchKey"), |bytes| (200, bytes)),
+                    ("GET", _) => objects.lock().unwrap().get(path).cloned().map_or_else(|| error(404, "NoSuchKey"), |bytes| (200, bytes)),
                     ("DELETE", _) => {
                         objects.lock().unwrap().remove(path);
                         (204, Vec::new())
                     }
                     _ => error(405, "MethodNotAllowed"),
                 };
-                let head = format!(
-                    "HTTP/1.1 {status} x\r\ncontent-length: {}\r\netag: \"e\"\r\nconnection: close\r\n\r\n",
-                    answer.len()
-                );
+                let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\netag: \"e\"\r\nconnection: close\r\n\r\n", answer.len());
                 let _gone = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&answer));
             });
         }
@@ -538,10 +520,7 @@ async fn a_server_that_does_not_obey_policies_is_not_fenced_and_left_as_it_was()
     let mut call = call(Verb::StorageFence, "fra", "dub");
     call.timeout = Duration::from_secs(4);
     let attempt = s3.act(&permit(), &call).await;
-    assert!(
-        matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("went on accepting writes")),
-        "{attempt:?}"
-    );
+    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("went on accepting writes")), "{attempt:?}");
     assert_eq!(*server.policy.lock().unwrap(), None, "the statement was left behind");
     assert!(server.objects.lock().unwrap().is_empty(), "the probe was left behind");
 }
@@ -551,10 +530,7 @@ async fn a_server_without_policies_is_not_fenced() {
     let server = lax(false);
     let s3 = driver(&format!("http://{}", server.address), "http://127.2.0.10:1");
     let attempt = s3.act(&permit(), &call(Verb::StorageFence, "fra", "dub")).await;
-    assert!(
-        matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("no bucket policies")),
-        "{attempt:?}"
-    );
+    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("no bucket policies")), "{attempt:?}");
 }
 
 #[tokio::test]
@@ -563,10 +539,7 @@ async fn credentials_that_may_not_write_prove_no_fence() {
     let foreign = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Theirs","Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::uploads-fra/*"}]}"#;
     assert_eq!(world.fra.ask("PUT", "/uploads-fra?policy", foreign.as_bytes()).0, 200);
     let attempt = world.act(Verb::StorageFence).await;
-    assert!(
-        matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("could not be proven")),
-        "{attempt:?}"
-    );
+    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("could not be proven")), "{attempt:?}");
     assert!(matches!(world.role("fra").await, Role::Unknown(_)));
 }
 
@@ -601,8 +574,7 @@ async fn a_credential_that_cannot_be_had_is_told_by_its_reference() {
 
 #[test]
 fn settings_that_would_harm_are_refused() {
-    let member =
-        |region: &str, bucket: &str| json!({"region": region, "bucket": bucket, "endpoint": "http://127.1.0.10:1"});
+    let member = |region: &str, bucket: &str| json!({"region": region, "bucket": bucket, "endpoint": "http://127.1.0.10:1"});
     let bad = [
         json!({"members": [member("fra", "a"), member("fra", "b")]}),
         json!({"members": [member("fra", "a"), member("dub", "a")]}),
