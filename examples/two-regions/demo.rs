@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::Write as _,
+    panic,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -28,7 +29,11 @@ const SERVED: usize = 20;
 pub(crate) fn run(keep: bool) -> Result<ExitCode, Failure> {
     let stop = Interrupt::listen()?;
     let folder = tempfile::Builder::new().prefix("lifeboat-two-regions-").tempdir()?;
-    let told = tell(folder.path(), &stop, keep);
+    let told = match panic::catch_unwind(panic::AssertUnwindSafe(|| tell(folder.path(), &stop, keep))) {
+        Ok(told) => told,
+        // A server that did not start has said why.
+        Err(_) => Err("it broke off".into()),
+    };
     let evidence = keep_evidence(folder.path());
     match told {
         Ok((terminal, agreed)) => {
@@ -104,7 +109,9 @@ impl Story {
         let regions = regions::Regions::start(folder);
         stop.check()?;
         terminal.say("  fra  127.1.0.0/16   PostgreSQL primary · object store · service     serves");
-        terminal.say("  dub  127.2.0.0/16   PostgreSQL standby · object store · service     stands by, and has a name server");
+        terminal.say(
+            "  dub  127.2.0.0/16   PostgreSQL standby · object store · service     stands by, and has a name server",
+        );
         terminal.say("  ams  127.3.0.0/16   name server (takes updates signed with TSIG)    witness\n");
         let (data, ports_file) = (folder.join("data"), regions.ports());
         let lifeboat = Lifeboat::beside(&data, &regions.documents())?;
@@ -163,8 +170,7 @@ impl Story {
     fn fail_over(&mut self) -> Result<bool, Failure> {
         self.terminal.chapter("An engineer stands by: as soon as fra is down, orders moves");
         let reason = "fra announced trouble with its power";
-        let words =
-            ["failover", "orders", "--when-down", "--as", "anna", "--reason", reason, "--yes-i-mean", "orders"];
+        let words = ["failover", "orders", "--when-down", "--as", "anna", "--reason", reason, "--yes-i-mean", "orders"];
         let mut failover = self.lifeboat.start(&self.terminal, &words)?;
         self.await_armed(&mut failover)?;
         self.stop.pause(Duration::from_secs(3))?;
@@ -240,7 +246,8 @@ impl Story {
     }
 
     fn fail_back(&mut self) -> Result<bool, Failure> {
-        self.terminal.chapter("fra is repaired: its machines are back, its object store is empty, its database is not started");
+        self.terminal
+            .chapter("fra is repaired: its machines are back, its object store is empty, its database is not started");
         self.regions.start_region(Node::Fra);
         self.terminal.say("Nothing fails back by itself. A person asks, and this time nothing may be lost: fra becomes a standby, catches up,");
         self.terminal.say("dub is fenced, and only then the roles change.\n");

@@ -25,7 +25,11 @@ mod terminal;
 mod view;
 
 #[path = "../../tests/servers/mod.rs"]
-#[expect(clippy::expect_used, clippy::panic, reason = "servers of the tests: whoever starts them wants to see why they do not")]
+#[expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "servers of the tests: whoever starts them wants to see why they do not"
+)]
 mod servers;
 
 use std::{path::PathBuf, process::ExitCode};

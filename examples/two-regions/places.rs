@@ -54,12 +54,6 @@ impl Place {
             Self::Dub => "dub",
         }
     }
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Self::Fra => Self::Dub,
-            Self::Dub => Self::Fra,
-        }
-    }
     fn host(self, last: u8) -> IpAddr {
         let network = match self {
             Self::Fra => 1,

@@ -134,7 +134,8 @@ impl Lifeboat {
         let own = std::env::current_exe()?;
         let program = own.ancestors().nth(2).map(|folder| folder.join("lifeboat")).filter(|program| program.exists());
         let program = program.ok_or("the program lifeboat is not built: cargo build --bins --examples")?;
-        let env = vec![("LIFEBOAT_DATA", data.display().to_string()), ("LIFEBOAT_FILES", documents.display().to_string())];
+        let env =
+            vec![("LIFEBOAT_DATA", data.display().to_string()), ("LIFEBOAT_FILES", documents.display().to_string())];
         Ok(Self { program, env })
     }
 

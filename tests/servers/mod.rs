@@ -31,6 +31,7 @@ pub mod bind;
 pub mod moto;
 pub mod postgres;
 pub mod regions;
+pub mod relay;
 
 /// A server that cannot outlive this process.
 pub struct Leash {

@@ -40,6 +40,11 @@ impl Moto {
         moto
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.leash.as_ref().map(Leash::pid)
+    }
+
     /// `host:port`.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -116,7 +121,7 @@ impl Moto {
 }
 
 /// An HTTP/1.1 request over a connection of its own.
-fn request(address: SocketAddr, method: &str, target: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+pub fn request(address: SocketAddr, method: &str, target: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     // moto takes a request without this for an anonymous one, and refuses it.

@@ -316,7 +316,8 @@ impl Pair {
     fn conninfo(&self, node: Node) -> String {
         format!("host={} port={} user=postgres", node.peer().ip(), self.port)
     }
-    fn pid(&self, node: Node) -> Option<u32> {
+    /// The process id in the postmaster's own file.
+    pub fn pid(&self, node: Node) -> Option<u32> {
         fs::read_to_string(self.data(node).join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
     }
 }

@@ -17,6 +17,7 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -28,6 +29,7 @@ use super::{
     free_port,
     moto::Moto,
     postgres::{Node, PASSWORD, Pair},
+    relay::Relay,
 };
 
 /// The documents, with ports and folders left open.
@@ -59,6 +61,8 @@ pub struct Regions {
     regions: [Region; 2],
     /// The name servers: primary in ams, secondary in dub.
     pub names: (Bind, Bind),
+    /// Their addresses in those networks.
+    doors: (Relay, Relay),
 }
 
 fn ip(network: u8, host: u8) -> IpAddr {
@@ -85,23 +89,41 @@ pub fn bucket(node: Node) -> String {
     format!("uploads-{}", node.region())
 }
 
+/// What a thread made; its panic is ours.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 impl Regions {
     /// Starts all servers and writes Lifeboat's documents to `dir/lifeboat`. `dir` is there and empty.
     pub fn start(dir: &Path) -> Self {
-        let databases = Pair::start();
-        for sql in SCHEMA {
-            databases.psql(Node::Fra, sql);
-        }
         let address = |name, host| (name, 1, "A", host);
         let records = [address("orders", "127.1.0.80"), address("db", "127.1.0.10"), address("s3", "127.1.0.20")];
-        let names = Bind::pair(&dir.join("names"), [ip(3, 53), ip(2, 53)], &records);
-        let port = free_port(&[ip(1, 80), ip(2, 80)]);
-        let regions = [Node::Fra, Node::Dub].map(|node| {
-            let store = Moto::start(ip(network(node), 20), dir);
-            store.create_bucket(&bucket(node));
-            Region { node, store, service: None, address: SocketAddr::new(ip(network(node), 80), port) }
+        // Side by side: each of them waits for its own server most of the time.
+        let (databases, [fra, dub], names) = thread::scope(|scope| {
+            let databases = scope.spawn(|| {
+                let pair = Pair::start();
+                for sql in SCHEMA {
+                    pair.psql(Node::Fra, sql);
+                }
+                pair
+            });
+            let stores = [Node::Fra, Node::Dub].map(|node| {
+                scope.spawn(move || {
+                    let store = Moto::start(ip(network(node), 20), dir);
+                    store.create_bucket(&bucket(node));
+                    store
+                })
+            });
+            let names = Bind::pair(&dir.join("names"), &records);
+            (joined(databases), stores.map(joined), names)
         });
-        let mut all = Self { dir: dir.to_owned(), databases, regions, names };
+        let doors = (Relay::start(ip(3, 53), names.0.address()), Relay::start(ip(2, 53), names.1.address()));
+        let port = free_port(&[ip(1, 80), ip(2, 80)]);
+        let region =
+            |node, store| Region { node, store, service: None, address: SocketAddr::new(ip(network(node), 80), port) };
+        let regions = [region(Node::Fra, fra), region(Node::Dub, dub)];
+        let mut all = Self { dir: dir.to_owned(), databases, regions, names, doors };
         all.write_down();
         for node in [Node::Fra, Node::Dub] {
             all.start_service(node);
@@ -171,8 +193,10 @@ impl Regions {
         let at = self.health(node);
         let mut last = String::new();
         await_until(&format!("health of {} ({at})", node.region()), Duration::from_secs(30), || {
-            last = super::moto::request(at, "GET", "/healthz", &[])
-                .map_or_else(|error| error.to_string(), |(status, body)| format!("{status} {}", String::from_utf8_lossy(&body)));
+            last = super::moto::request(at, "GET", "/healthz", &[]).map_or_else(
+                |error| error.to_string(),
+                |(status, body)| format!("{status} {}", String::from_utf8_lossy(&body)),
+            );
             last.starts_with("200")
         });
     }
@@ -198,7 +222,7 @@ impl Regions {
 
     /// Ports for the example's modes, secrets and documents for Lifeboat.
     fn write_down(&self) {
-        let (first, second) = (self.names.0.address(), self.names.1.address());
+        let (first, second) = (self.doors.0.address(), self.doors.1.address());
         let (fra, dub) = (self.store(Node::Fra), self.store(Node::Dub));
         let ports = json!({
             "postgres": self.databases.port,
@@ -208,7 +232,12 @@ impl Regions {
         fs::write(self.ports(), ports.to_string()).expect("the ports");
         let secrets = self.dir.join("secrets");
         fs::create_dir_all(&secrets).expect("a folder for secrets");
-        let access = [("postgres", PASSWORD), ("tsig", SECRET), ("s3-access-key", "lifeboat"), ("s3-secret-key", "bucket-Hunter2-8Wz")];
+        let access = [
+            ("postgres", PASSWORD),
+            ("tsig", SECRET),
+            ("s3-access-key", "lifeboat"),
+            ("s3-secret-key", "bucket-Hunter2-8Wz"),
+        ];
         for (name, secret) in access {
             fs::write(secrets.join(name), format!("{secret}\n")).expect("a secret");
         }
@@ -230,7 +259,8 @@ impl Regions {
         fs::write(self.documents().join("orders.yaml"), text).expect("the documents");
         for name in RUNBOOKS {
             let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks").join(name);
-            fs::copy(&shipped, self.documents().join(name)).unwrap_or_else(|error| panic!("{}: {error}", shipped.display()));
+            fs::copy(&shipped, self.documents().join(name))
+                .unwrap_or_else(|error| panic!("{}: {error}", shipped.display()));
         }
     }
 
@@ -238,7 +268,8 @@ impl Regions {
     pub fn logs(&self) -> String {
         let mut all = String::new();
         for node in [Node::Fra, Node::Dub] {
-            let service = fs::read_to_string(self.dir.join(format!("service-{}.log", node.region()))).unwrap_or_default();
+            let service =
+                fs::read_to_string(self.dir.join(format!("service-{}.log", node.region()))).unwrap_or_default();
             write!(all, "== postgres {0}\n{1}\n== service {0}\n{service}\n", node.region(), self.databases.log(node))
                 .expect("text");
         }
