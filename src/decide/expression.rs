@@ -85,8 +85,11 @@ impl From<Error> for ExprError {
     fn from(error: Error) -> Self {
         let detail = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
         match error.kind() {
-            ErrorKind::SyntaxError | ErrorKind::BadEscape => Self::Syntax { detail },
-            ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => Self::Syntax { detail },
+            ErrorKind::SyntaxError
+            | ErrorKind::BadEscape
+            | ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction => Self::Syntax { detail },
             ErrorKind::UndefinedError => Self::Undefined { detail },
             ErrorKind::OutOfFuel => Self::OutOfFuel,
             _ => Self::Failed { detail },
@@ -245,16 +248,13 @@ fn without_subscripts(text: &str) -> String {
     while let Some(open) = rest.find('[') {
         let (before, from) = rest.split_at(open);
         plain.push_str(before);
-        match subscript(from) {
-            Some((word, after)) => {
-                plain.push('.');
-                plain.push_str(&word.replace('-', "_"));
-                rest = after;
-            }
-            None => {
-                plain.push('[');
-                rest = from.get(1..).unwrap_or_default();
-            }
+        if let Some((word, after)) = subscript(from) {
+            plain.push('.');
+            plain.push_str(&word.replace('-', "_"));
+            rest = after;
+        } else {
+            plain.push('[');
+            rest = from.get(1..).unwrap_or_default();
         }
     }
     plain.push_str(rest);
@@ -302,9 +302,9 @@ fn is_guarded(text: &str, name: &str) -> bool {
         let after = after.trim_start();
         let piped = after.strip_prefix('|').map(str::trim_start);
         piped.is_some_and(|filter| filter.starts_with("default") || filter.starts_with("d("))
-            || after.strip_prefix("is").map(str::trim_start).is_some_and(|test| {
-                let test = test.strip_prefix("not ").map_or(test, str::trim_start);
-                test.starts_with("defined") || test.starts_with("undefined")
+            || after.strip_prefix("is").map(str::trim_start).is_some_and(|asked| {
+                let word = asked.strip_prefix("not ").map_or(asked, str::trim_start);
+                word.starts_with("defined") || word.starts_with("undefined")
             })
     })
 }

@@ -144,9 +144,10 @@ codes! {
     TargetNotMoved = "LB0119", Warning, "target that the runbook does not move",
         "The group has this target, and its runbook never promotes or switches it. After the run the service would be split \
         over two regions. Add the step, or make the target a group of its own.";
-    ReverseBeforePromote = "LB0120", Error, "reversal before the promotion",
-        "reverse makes the old side a copy of the new one, which overwrites what the old side has. It must need the promotion \
-        of the same target, or it may overwrite the only good copy.";
+    ReverseBeforePromote = "LB0120", Error, "reversal on the wrong side of the promotion",
+        "reverse makes one side a copy of the other, which overwrites what it has. Made of the source (as usual), it must \
+        need the promotion of the same target; made of the destination (`member: destination`), the promotion must need it. \
+        Otherwise it may overwrite the only good copy.";
     PlannedWithoutCatchUp = "LB0121", Warning, "planned promotion without catch-up",
         "In a planned run nothing need be lost: after the fence, catchUp waits until the destination has everything. Without \
         it the newest writes may be left behind, and the run stops at the loss gate or loses them. Add a catchUp step between \
@@ -172,8 +173,8 @@ codes! {
         "The condition is the same whatever happens, and it is false. A step with such a `when` is always skipped; one with \
         such a `verify` always fails. Correct the condition, or remove the step.";
     UnknownName = "LB0207", Error, "expression with an unknown name",
-        "Expressions know source, destination, group, kind, run, step, target, output (in `verify`) and steps.NAME.OUTPUT. \
-        Text needs quotes: source == 'fra'.";
+        "Expressions know source, destination, group, run.id, run.kind, run.rehearsal and steps.NAME.OUTPUT. Text needs \
+        quotes: source == 'fra'.";
     AlwaysHolds = "LB0208", Warning, "condition that always holds",
         "The condition is the same whatever happens, and it is true, so it does nothing. Remove it, or write what was meant.";
 

@@ -66,13 +66,12 @@ pub fn compile(
     let steps = &runbook.spec.steps;
     let mut planned = Vec::with_capacity(steps.len());
     for (place, step) in steps.iter().enumerate() {
-        match plan_step(&group.spec, steps, step, catalog) {
-            Some(step) => planned.push(step),
-            None => {
-                let path = Path::spec().key("steps").at(place).key("uses");
-                let message = format!("no driver offers `{}` for this step", step.uses);
-                findings.push(runbook.finding(Code::VerbNotOffered, &path, message, "use a verb that the driver has"));
-            }
+        if let Some(step) = plan_step(&group.spec, steps, step, catalog) {
+            planned.push(step);
+        } else {
+            let path = Path::spec().key("steps").at(place).key("uses");
+            let message = format!("no driver offers `{}` for this step", step.uses);
+            findings.push(runbook.finding(Code::VerbNotOffered, &path, message, "use a verb that the driver has"));
         }
     }
     if !findings.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! Promises: a value under a key that holds secrets, and a password inside a URL, are replaced by `*` in the kept text,
 //! byte for byte so that places stay right. This also holds for a text that could not be read as YAML: there, what
-//! follows such a key on its line is taken out.
+//! follows such a key, on its line and further in below it, is taken out.
 
 use super::{
     code::Code,
@@ -55,7 +55,14 @@ pub(super) fn find(node: &Node, path: &Path, problems: &mut Vec<Problem>, spans:
 fn report(path: &Path, message: &str, span: Span, problems: &mut Vec<Problem>, spans: &mut Vec<Span>) {
     spans.push(span);
     let (message, help) = (message.to_owned(), HELP.to_owned());
-    problems.push(Problem { code: Code::LiteralSecret, path: path.clone(), aim: Aim::Value, message, help });
+    problems.push(Problem {
+        code: Code::LiteralSecret,
+        path: path.clone(),
+        aim: Aim::Value,
+        message,
+        help,
+        span: None,
+    });
 }
 
 fn password_in_url(text: &str) -> bool {
@@ -82,16 +89,27 @@ pub(super) fn take_out(text: String, spans: &[Span]) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Stretches to take out of a text that is no YAML: the rest of a line after a key that holds secrets.
+/// Stretches to take out of a text that is no YAML: the rest of a line after a key that holds secrets, and the lines
+/// below it that are indented further.
 pub(super) fn suspects(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut offset = 0;
+    // Indentation of a line whose secret may go on in the lines below it.
+    let mut open: Option<usize> = None;
     for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        if open.is_some_and(|outer| indent > outer || line.trim().is_empty()) {
+            spans.push(Span { offset, len: line.len(), line: 0, column: 0 });
+            offset += line.len();
+            continue;
+        }
+        open = None;
         for key in SECRET_KEYS {
             let found = line.find(&format!("{key}:")).map(|at| at + key.len() + 1);
             let value = found.and_then(|from| line.get(from..).map(|rest| (from, rest)));
             if let Some((from, rest)) = value.filter(|(_, rest)| !rest.trim_start().starts_with('{')) {
                 spans.push(Span { offset: offset + from, len: rest.len(), line: 0, column: 0 });
+                open = Some(indent);
             }
         }
         if line.contains("://") && line.contains('@') {

@@ -114,7 +114,8 @@ fn draw(handler: &GraphicalReportHandler, finding: &Finding, text: &mut String) 
         .with_code(finding.code.as_str())
         .with_severity(severity)
         .with_help(&finding.help);
-    let report = if let Some(place) = &finding.place {
+    let drawn = finding.place.as_ref().filter(|place| !place.source.text.is_empty());
+    let report = if let Some(place) = drawn {
         // A point at the very end of a file is drawn on its last character.
         let end = place.source.text.len();
         let offset = place.span.offset.min(end);

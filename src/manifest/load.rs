@@ -53,23 +53,30 @@ const METADATA: &[&str] = &[
     "managedFields",
     "selfLink",
 ];
+/// Fields of a document. `status` belongs to the cluster, and is not read.
+const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
 const KINDS: &[&str] = &[RegionSpec::KIND, ProtectionGroupSpec::KIND, RunbookSpec::KIND];
 
 /// Loads files, and every `*.yaml` and `*.yml` of folders, in order of their names. Names that begin with a dot are
 /// left out (a mounted `ConfigMap` keeps its old versions there).
 pub fn load<P: AsRef<FilePath>>(paths: &[P]) -> Loaded {
     let mut loaded = Loaded::default();
+    let mut files = Vec::new();
     for path in paths {
         let path = path.as_ref();
         if path.is_dir() {
-            let mut files = Vec::new();
-            loaded.folder(path, 0, &mut files);
-            files.sort();
-            for file in files {
-                loaded.file(&file);
-            }
+            let mut inside = Vec::new();
+            loaded.folder(path, 0, &mut inside);
+            inside.sort();
+            files.append(&mut inside);
         } else {
-            loaded.file(path);
+            files.push(path.to_path_buf());
+        }
+    }
+    for (path, text) in read_all(&files) {
+        match text {
+            Ok(text) => loaded.text(text),
+            Err(error) => loaded.unreadable(path, &error.to_string()),
         }
     }
     loaded.finish()
@@ -79,7 +86,7 @@ pub fn load<P: AsRef<FilePath>>(paths: &[P]) -> Loaded {
 pub fn load_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Loaded {
     let mut loaded = Loaded::default();
     for (name, text) in texts {
-        loaded.text(name, text.to_owned());
+        loaded.text(Text::of(name.to_owned(), text.to_owned()));
     }
     loaded.finish()
 }
@@ -107,13 +114,6 @@ impl Loaded {
         }
     }
 
-    fn file(&mut self, path: &FilePath) {
-        match read_file(path) {
-            Ok(text) => self.text(&path.display().to_string(), text),
-            Err(error) => self.unreadable(path, &error.to_string()),
-        }
-    }
-
     fn unreadable(&mut self, path: &FilePath, why: &str) {
         let source = Arc::new(Source { name: path.display().to_string(), text: String::new() });
         let message = format!("could not read {}: {why}", path.display());
@@ -127,25 +127,13 @@ impl Loaded {
         self.findings.push(Finding { code, document, path, message, help, place });
     }
 
-    fn text(&mut self, name: &str, text: String) {
-        let documents = yaml::documents(&text);
-        let mut secrets = Vec::new();
-        let mut spans = Vec::new();
-        for document in &documents {
-            let mut problems = Vec::new();
-            match document {
-                Ok(node) => conceal::find(node, &Path::root(), &mut problems, &mut spans),
-                Err(_) => spans.extend(conceal::suspects(&text)),
-            }
-            secrets.push(problems);
-        }
-        // From here on no part of a secret is in the text that findings are drawn from.
-        let source = Arc::new(Source { name: name.to_owned(), text: conceal::take_out(text, &spans) });
+    fn text(&mut self, text: Text) {
+        let Text { source, documents } = text;
         if documents.is_empty() {
             let message = "the file holds no document".to_owned();
             self.report(&source, START, Code::EmptyFile, message, "write a document, or delete the file");
         }
-        for (document, secrets) in documents.into_iter().zip(secrets) {
+        for (document, secrets) in documents {
             match document {
                 Ok(node) => self.document(&source, node, secrets),
                 Err(refused) => {
@@ -193,10 +181,56 @@ impl Loaded {
 
 impl Problem {
     fn tied(self, origin: &Origin, title: &str) -> Finding {
-        let place = Some(origin.place(&self.path, self.aim));
+        let mut place = origin.place(&self.path, self.aim);
+        place.span = self.span.unwrap_or(place.span);
+        let place = Some(place);
         let (code, message, help) = (self.code, self.message, self.help);
         Finding { code, document: title.to_owned(), path: self.path.to_string(), message, help, place }
     }
+}
+
+/// A file's text and what was read from it.
+struct Text {
+    source: Arc<Source>,
+    /// Each with the secrets that are written into it.
+    documents: Vec<(Result<Node, yaml::Refused>, Vec<Problem>)>,
+}
+
+impl Text {
+    fn of(name: String, text: String) -> Self {
+        let mut spans = Vec::new();
+        let mut documents = Vec::new();
+        for document in yaml::documents(&text) {
+            let mut problems = Vec::new();
+            match &document {
+                Ok(node) => conceal::find(node, &Path::root(), &mut problems, &mut spans),
+                Err(_) => spans.extend(conceal::suspects(&text)),
+            }
+            documents.push((document, problems));
+        }
+        // From here on no part of a secret is in the text that findings are drawn from.
+        Self { source: Arc::new(Source { name, text: conceal::take_out(text, &spans) }), documents }
+    }
+}
+
+/// Files that are worth a second thread: below that, starting it takes longer than reading.
+const FILES_A_THREAD: usize = 32;
+
+/// Reads files, in parallel when they are many; the answers are in the order of the files.
+fn read_all<'f>(files: &'f [PathBuf]) -> Vec<(&'f FilePath, io::Result<Text>)> {
+    let read =
+        |path: &'f PathBuf| (path.as_path(), read_file(path).map(|text| Text::of(path.display().to_string(), text)));
+    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let each = files.len().div_ceil(processors).max(FILES_A_THREAD);
+    if files.len() <= each {
+        return files.iter().map(read).collect();
+    }
+    std::thread::scope(|scope| {
+        let parts: Vec<_> =
+            files.chunks(each).map(|part| scope.spawn(move || part.iter().map(read).collect::<Vec<_>>())).collect();
+        let parts = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        parts.flatten().collect()
+    })
 }
 
 fn read_file(path: &FilePath) -> io::Result<String> {
@@ -215,7 +249,7 @@ fn read_file(path: &FilePath) -> io::Result<String> {
 fn envelope(node: &Node, problems: &mut Vec<Problem>) -> bool {
     let root = Path::root();
     let mut problem = |code, path: Path, message: String, help: String| {
-        problems.push(Problem { code, path, aim: Aim::Value, message, help });
+        problems.push(Problem { code, path, aim: Aim::Value, message, help, span: None });
     };
     let Content::Map(entries) = &node.content else {
         let message = format!("a document is a map, found {}", node.described());
@@ -254,7 +288,6 @@ fn envelope(node: &Node, problems: &mut Vec<Problem>) -> bool {
             return false;
         }
     }
-    const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
     for entry in entries.iter().filter(|entry| !TOP.contains(&entry.key.as_str())) {
         problems.push(read::unknown_field(root.key(&entry.key), &entry.key, TOP));
     }
@@ -282,6 +315,7 @@ fn keep<T: Kind + for<'n> Deserialize<'n>>(
         aim: Aim::Value,
         message: format!("the document lacks `{what}`"),
         help: format!("add `{what}:`"),
+        span: None,
     };
     let name = match name_node {
         None => Err(lacks("metadata.name", name_path)),
@@ -292,6 +326,7 @@ fn keep<T: Kind + for<'n> Deserialize<'n>>(
                 aim: Aim::Value,
                 message: format!("expected a text, found {}", node.described()),
                 help: "put it in quotes if it is a name".to_owned(),
+                span: None,
             }),
             Some(text) => T::name(text).map_err(|bad| Problem {
                 code: Code::BadName,
@@ -299,6 +334,7 @@ fn keep<T: Kind + for<'n> Deserialize<'n>>(
                 aim: Aim::Value,
                 message: bad.to_string(),
                 help: "choose a name that follows the rule".to_owned(),
+                span: None,
             }),
         },
     };

@@ -15,7 +15,7 @@ use serde::{
 
 use super::{
     code::Code,
-    locate::{Aim, Content, Entry, Node, Part, Path},
+    locate::{Aim, Content, Entry, Node, Part, Path, Span},
     suggest,
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Problem {
     pub(super) aim: Aim,
     pub(super) message: String,
     pub(super) help: String,
+    /// Where a path cannot say which of two is meant.
+    pub(super) span: Option<Span>,
 }
 
 /// How often a document is read again without what was wrong. After that many wrong values, more of them help nobody.
@@ -75,6 +77,7 @@ pub(super) fn duplicate_keys(node: &Node, path: &Path, problems: &mut Vec<Proble
                         aim: Aim::Key,
                         message: format!("`{}` stands twice in one map", entry.key),
                         help: "keep one of the two".to_owned(),
+                        span: Some(entry.key_span),
                     });
                 }
                 if is_deep(&entry.value) {
@@ -108,6 +111,7 @@ pub(super) fn unknown_field(path: Path, key: &str, fields: &[&str]) -> Problem {
         aim: Aim::Key,
         message: format!("there is no field `{key}` here"),
         help: suggest::help(key, fields.iter().copied(), "remove it"),
+        span: None,
     }
 }
 
@@ -174,7 +178,7 @@ impl ReadError {
                 (Code::WrongType, path.clone(), text.clone(), "write the value the field takes".to_owned())
             }
         };
-        Problem { code, path, aim: Aim::Value, message, help }
+        Problem { code, path, aim: Aim::Value, message, help, span: None }
     }
 }
 
@@ -290,7 +294,7 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
             Content::Unsigned(value) => visitor.visit_u64(*value),
             Content::Float(value) => visitor.visit_f64(*value),
             Content::Text(text) => visitor.visit_borrowed_str(text),
-            Content::List(items) => visitor.visit_seq(Items { items, at: 0, shared: self.shared, trail }),
+            Content::List(items) => visitor.visit_seq(Items { all: items, at: 0, shared: self.shared, trail }),
             Content::Map(entries) => {
                 let mut all: Vec<(&str, &Entry)> = Vec::with_capacity(entries.len());
                 let mut seen = BTreeSet::new();
@@ -300,7 +304,7 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
                         .filter(|entry| seen.insert(entry.key.as_str()))
                         .map(|entry| (entry.key.as_str(), entry)),
                 );
-                visitor.visit_map(Entries { entries: all.into_iter(), value: None, shared: self.shared, trail })
+                visitor.visit_map(Entries { rest: all.into_iter(), value: None, shared: self.shared, trail })
             }
         }
         .map_err(|error: ReadError| error.at(trail))
@@ -321,7 +325,9 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
         };
         let entries = self.fields(fields, entries).into_iter();
         let trail = self.trail;
-        visitor.visit_map(Entries { entries, value: None, shared: self.shared, trail }).map_err(|error| error.at(trail))
+        visitor
+            .visit_map(Entries { rest: entries, value: None, shared: self.shared, trail })
+            .map_err(|error| error.at(trail))
     }
 
     fn deserialize_option<V: de::Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -362,7 +368,7 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
 }
 
 struct Items<'n, 't> {
-    items: &'n [Node],
+    all: &'n [Node],
     at: usize,
     shared: &'t Shared,
     trail: &'t Trail<'t>,
@@ -371,11 +377,12 @@ struct Items<'n, 't> {
 impl<'n> de::SeqAccess<'n> for Items<'n, '_> {
     type Error = ReadError;
     fn next_element_seed<S: de::DeserializeSeed<'n>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        while let Some(node) = self.items.get(self.at) {
+        while let Some(node) = self.all.get(self.at) {
             let trail = Trail::At(self.trail, self.at);
             self.at += 1;
             if !self.shared.leaves_out(&trail) {
-                return seed.deserialize(Reader { node, shared: self.shared, trail: &trail }).map(Some);
+                let reader = Reader { node, shared: self.shared, trail: &trail };
+                return seed.deserialize(reader).map(Some).map_err(|error| error.at(&trail));
             }
         }
         Ok(None)
@@ -383,7 +390,7 @@ impl<'n> de::SeqAccess<'n> for Items<'n, '_> {
 }
 
 struct Entries<'n, 't> {
-    entries: std::vec::IntoIter<(&'n str, &'n Entry)>,
+    rest: std::vec::IntoIter<(&'n str, &'n Entry)>,
     value: Option<&'n Entry>,
     shared: &'t Shared,
     trail: &'t Trail<'t>,
@@ -392,7 +399,7 @@ struct Entries<'n, 't> {
 impl<'n> de::MapAccess<'n> for Entries<'n, '_> {
     type Error = ReadError;
     fn next_key_seed<S: de::DeserializeSeed<'n>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        for (key, entry) in self.entries.by_ref() {
+        for (key, entry) in self.rest.by_ref() {
             if self.shared.leaves_out(&Trail::Key(self.trail, &entry.key)) {
                 continue;
             }
@@ -408,6 +415,7 @@ impl<'n> de::MapAccess<'n> for Entries<'n, '_> {
             .take()
             .ok_or_else(|| <ReadError as de::Error>::custom("a value was asked for before its key"))?;
         let trail = Trail::Key(self.trail, &entry.key);
-        seed.deserialize(Reader { node: &entry.value, shared: self.shared, trail: &trail })
+        let reader = Reader { node: &entry.value, shared: self.shared, trail: &trail };
+        seed.deserialize(reader).map_err(|error| error.at(&trail))
     }
 }

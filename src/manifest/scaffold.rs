@@ -75,20 +75,20 @@ fn draft(
 ) -> Vec<(StepSpec, &'static str)> {
     let mut draft = Draft { steps: Vec::new(), names: BTreeSet::new(), catalog };
     let (mut promoted, mut verified, mut reverses) = (Vec::new(), Vec::new(), Vec::new());
+    let before = draft.prepare(kind, group);
     for target in &group.targets {
         let Ok(driver) = target.kind() else { continue };
         let Some(verbs) = Verbs::of(driver.capability()) else { continue };
         let name = &target.name;
         let best_effort = driver.capability() == Capability::Storage && !kind.planned();
-        let mut last = draft.add("fence", verbs.fence, name, driver, &[], best_effort, FENCE);
+        let mut last = draft.add("fence", verbs.fence, name, driver, &before, best_effort, FENCE);
         if kind.planned() {
             last = draft.add("catch-up", verbs.catch_up, name, driver, &last, false, CATCH_UP).or(last);
         }
         let promote = draft.add("promote", verbs.promote, name, driver, &last, false, PROMOTE);
         verified.extend(draft.add("verify", verbs.verify, name, driver, &promote, false, VERIFY));
         promoted.extend(promote);
-        let can_reverse = !matches!(driver, TargetKind::Postgres(postgres) if postgres.reverse.is_none());
-        if kind.planned() && can_reverse {
+        if kind.planned() && can_reverse(driver) {
             reverses.push((verbs.reverse, name, driver));
         }
     }
@@ -116,6 +116,8 @@ fn draft(
     draft.steps
 }
 
+const REJOIN: &str = "After a failover this side is of the past: make it a copy of the one that serves.";
+const COPY: &str = "While users still work: copy most of what is missing, so that the outage copies little.";
 const FENCE: &str = "The old side must accept nothing any more before the new one may.";
 const CATCH_UP: &str = "A planned run loses nothing: wait until the destination has everything.";
 const PROMOTE: &str = "Make the destination's copy the real one.";
@@ -157,6 +159,36 @@ impl Verbs {
 }
 
 impl Draft<'_> {
+    /// What a planned run does while users still work.
+    fn prepare(&mut self, kind: RunKind, group: &ProtectionGroupSpec) -> Vec<StepName> {
+        let mut before = Vec::new();
+        for target in group.targets.iter().filter(|_| kind.planned()) {
+            let Ok(driver) = target.kind() else { continue };
+            let name = &target.name;
+            match (driver.capability(), kind) {
+                (Capability::Storage, _) => {
+                    before.extend(self.add("copy", Verb::StorageCatchUp, name, driver, &[], false, COPY));
+                }
+                (Capability::Database, RunKind::Failback) => before.extend(self.rejoin(name, driver)),
+                (Capability::Database, RunKind::Failover | RunKind::Switchover)
+                | (Capability::Dns | Capability::General, _) => {}
+            }
+        }
+        before
+    }
+
+    /// Makes the destination a copy again, where the driver can.
+    fn rejoin(&mut self, target: &TargetName, driver: TargetKind<'_>) -> Option<StepName> {
+        let with = Map::from_iter([("member".to_owned(), Value::from("destination"))]);
+        let facts = self.catalog.descriptor(Some(driver.driver()), driver.capability(), Verb::DatabaseReverse)?;
+        (facts.check)(&with).ok().filter(|()| can_reverse(driver))?;
+        let name = self.add("rejoin", Verb::DatabaseReverse, target, driver, &[], false, REJOIN)?;
+        if let Some((step, _)) = self.steps.last_mut() {
+            step.with = with;
+        }
+        Some(name)
+    }
+
     /// Adds a step if the driver has the verb, and answers with its name.
     #[expect(clippy::too_many_arguments, reason = "a step has that many parts, and every call names them in order")]
     fn add<'n>(
@@ -224,6 +256,11 @@ fn blank(name: StepName, verb: Verb) -> StepSpec {
         best_effort: false,
         manual: None,
     }
+}
+
+/// A database without a program for it can be made a copy only by hand.
+fn can_reverse(driver: TargetKind<'_>) -> bool {
+    !matches!(driver, TargetKind::Postgres(postgres) if postgres.reverse.is_none())
 }
 
 /// Names of probes that every serving region has, in the order of the first one.

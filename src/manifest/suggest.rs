@@ -6,21 +6,15 @@ const ALIKE: f64 = 0.82;
 /// The most similar word, if any is similar enough.
 pub fn closest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_ascii_lowercase();
-    let alike = |word: &str| strsim::jaro_winkler(&found, &word.to_ascii_lowercase());
-    words
-        .into_iter()
-        .map(|word| (alike(word), word))
-        .filter(|(how, _)| *how >= ALIKE)
-        .fold(None, best)
-        .map(|(_, word)| word)
-}
-
-/// The first of equals wins, so that the answer does not depend on chance.
-fn best<'a>(best: Option<(f64, &'a str)>, next: (f64, &'a str)) -> Option<(f64, &'a str)> {
-    match best {
-        Some(best) if best.0 >= next.0 => Some(best),
-        _ => Some(next),
+    let mut best: Option<(f64, &str)> = None;
+    for word in words {
+        let alike = strsim::jaro_winkler(&found, &word.to_ascii_lowercase());
+        // The first of equals wins, so that the answer does not depend on chance.
+        if alike >= ALIKE && best.is_none_or(|(other, _)| alike > other) {
+            best = Some((alike, word));
+        }
     }
+    best.map(|(_, word)| word)
 }
 
 /// A remedy: the closest word, or all of them when they are few, or what to do without any.

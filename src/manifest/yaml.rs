@@ -18,10 +18,12 @@ use super::locate::{Content, Entry, Node, Span};
 
 /// Bytes of a file. The largest runbook that was tried, 2,000 steps, has 192 KiB.
 pub const MAX_BYTES: usize = 4 << 20;
-/// Nodes of a document, aliases unfolded. A step has about 20, so this is 10,000 steps.
-pub const MAX_NODES: usize = 200_000;
-/// Nesting. The deepest thing that the kinds declare is 9 deep; `with` may hold free data.
-pub const MAX_DEPTH: usize = 64;
+/// Nodes of a file, aliases unfolded. A step has about 20, so this is 5,000 steps; they take a quarter of a second to
+/// read.
+pub const MAX_NODES: usize = 100_000;
+/// Nesting. The deepest thing that the kinds declare is 9 deep; `with` may hold free data. Reading takes about 20 KiB
+/// of stack for each level in a debug build, and a thread has 2 MiB.
+pub const MAX_DEPTH: usize = 32;
 /// Documents of a file.
 pub const MAX_DOCUMENTS: usize = 1_000;
 /// Events that aliases may unfold to, in a document. Enough for repeated lists, far too few for a bomb.
@@ -56,7 +58,13 @@ pub fn documents(text: &str) -> Vec<Result<Node, Refused>> {
         return vec![Err(Refused { why: Why::Limits, span: start(), detail })];
     }
     let mut all = Vec::new();
+    let mut nodes = 0;
     for piece in pieces(text) {
+        if nodes > MAX_NODES {
+            let detail = format!("the file has more than {MAX_NODES} nodes");
+            all.push(Err(Refused { why: Why::Limits, span: piece.moved(start()), detail }));
+            break;
+        }
         if all.len() >= MAX_DOCUMENTS {
             let detail = format!("the file has more than {MAX_DOCUMENTS} documents");
             all.push(Err(Refused { why: Why::Limits, span: piece.moved(start()), detail }));
@@ -66,12 +74,20 @@ pub fn documents(text: &str) -> Vec<Result<Node, Refused>> {
             continue;
         }
         match serde_saphyr::from_multiple_with_options::<Written>(piece.text, strict()) {
-            Ok(nodes) => all.extend(nodes.into_iter().map(|node| {
+            Ok(read) => all.extend(read.into_iter().map(|node| {
                 let mut node = node.0;
-                piece.shift(&mut node);
+                nodes += piece.shift(&mut node);
                 Ok(node)
             })),
-            Err(error) => all.push(Err(refused(&piece, &error))),
+            Err(error) => {
+                let refused = refused(&piece, &error);
+                // A file that tried once to exhaust the machine gets no second try.
+                let hostile = refused.why == Why::Limits;
+                all.push(Err(refused));
+                if hostile {
+                    break;
+                }
+            }
         }
     }
     all
@@ -90,6 +106,9 @@ fn strict() -> serde_saphyr::Options {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Error,
         strict_booleans: true,
+        // `1_000` and `0123` are numbers to some readers and texts to others.
+        underscored_numbers_as_strings: true,
+        leading_zero_numbers_as_strings: true,
         with_snippet: false,
         budget: budget! {
             max_depth: MAX_DEPTH, max_nodes: MAX_NODES, max_aliases: 100, max_anchors: 100,
@@ -126,20 +145,24 @@ impl Piece<'_> {
         span.line += self.lines;
         span
     }
-    fn shift(&self, node: &mut Node) {
+    /// Places in the piece become places in the file. Answers with the number of nodes.
+    fn shift(&self, node: &mut Node) -> usize {
         node.span = self.moved(node.span);
         match &mut node.content {
-            Content::List(items) => items.iter_mut().for_each(|item| self.shift(item)),
-            Content::Map(entries) => entries.iter_mut().for_each(|entry| {
-                entry.key_span = self.moved(entry.key_span);
-                self.shift(&mut entry.value);
-            }),
+            Content::List(items) => 1 + items.iter_mut().map(|item| self.shift(item)).sum::<usize>(),
+            Content::Map(entries) => {
+                let below = entries.iter_mut().map(|entry| {
+                    entry.key_span = self.moved(entry.key_span);
+                    1 + self.shift(&mut entry.value)
+                });
+                1 + below.sum::<usize>()
+            }
             Content::Null
             | Content::Bool(_)
             | Content::Signed(_)
             | Content::Unsigned(_)
             | Content::Float(_)
-            | Content::Text(_) => {}
+            | Content::Text(_) => 1,
         }
     }
 }
@@ -188,9 +211,21 @@ fn refused(piece: &Piece<'_>, error: &serde_saphyr::Error) -> Refused {
     let mut span = error.location().map_or_else(start, |place| span_of(&place));
     span.offset = span.offset.min(piece.text.len());
     span.len = span.len.min(piece.text.len() - span.offset);
-    let text = error.render();
-    let detail = text.lines().next().unwrap_or_default().to_owned();
-    Refused { why, span: piece.moved(span), detail: plain(&detail) }
+    Refused { why, span: piece.moved(span), detail: in_our_words(inner) }
+}
+
+fn in_our_words(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::{Error as E, budget::BudgetBreach as B};
+    match error {
+        E::MergeKeyNotAllowed { .. } => "`<<` is not read".to_owned(),
+        E::Budget { breach: B::Depth { .. }, .. } => format!("it nests deeper than {MAX_DEPTH} levels"),
+        E::Budget { breach: B::Aliases { .. } | B::Anchors { .. }, .. } => "it uses more than 100 aliases".to_owned(),
+        E::Budget { .. } => format!("it has more than {MAX_NODES} nodes"),
+        E::AliasReplayLimitExceeded { .. } | E::AliasReplayStackDepthExceeded { .. } => {
+            format!("its aliases stand for more than {MAX_REPLAYED} nodes")
+        }
+        other => plain(other.render().lines().next().unwrap_or_default()),
+    }
 }
 
 /// The reader ends its words with a place of its own, which is wrong for every document but the first.

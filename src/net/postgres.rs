@@ -307,18 +307,14 @@ fn configured(server: &Server, limits: Limits) -> Config {
 fn start(config: &Config, tls: Option<MakeRustlsConnect>) -> BoxFuture<'_, Result<Session, tokio_postgres::Error>> {
     Box::pin(async move {
         // A connection's task ends with the connection; its error reaches the caller through the client.
-        match tls {
-            Some(tls) => {
-                let (client, connection) = config.connect(tls).await?;
-                let task = Tied::start(async move { drop(connection.await) });
-                Ok(Session { client, _connection: task })
-            }
-            None => {
-                let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
-                let task = Tied::start(async move { drop(connection.await) });
-                Ok(Session { client, _connection: task })
-            }
+        if let Some(tls) = tls {
+            let (client, connection) = config.connect(tls).await?;
+            let task = Tied::start(async move { drop(connection.await) });
+            return Ok(Session { client, _connection: task });
         }
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
+        let task = Tied::start(async move { drop(connection.await) });
+        Ok(Session { client, _connection: task })
     })
 }
 

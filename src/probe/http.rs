@@ -3,7 +3,7 @@
 
 use std::{error::Error, io, sync::Arc, time::Duration};
 
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, Url, redirect, retry};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::time;
 
@@ -45,15 +45,19 @@ impl Http {
         Self::trusting(roots)
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, HttpSetup> {
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    /// The same with other authorities than the machine's.
+    pub(super) fn trusting(roots: RootCertStore) -> Result<Self, HttpSetup> {
+        let mut tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|source| HttpSetup::Tls { source })?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Client::builder()
             .tls_backend_preconfigured(tls)
-            .redirect(Policy::none())
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
             .no_proxy()
             .pool_max_idle_per_host(0)
             .user_agent(concat!("lifeboat-probe/", env!("CARGO_PKG_VERSION")))
@@ -63,66 +67,83 @@ impl Http {
     }
 
     pub(super) async fn probe(&self, spec: &HttpProbe, timeout: Duration) -> Result<(), Ill> {
-        time::timeout(timeout, self.get(spec)).await.unwrap_or_else(|_| Err(Ill::time_out(&spec.url, timeout)))
+        let url = Url::parse(&spec.url)
+            .map_err(|bad| Ill::Silent(format!("the probe's URL is none ({bad}); write http(s)://host/path")))?;
+        let shown = shown(&url);
+        time::timeout(timeout, self.get(spec, url, &shown))
+            .await
+            .unwrap_or_else(|_| Err(Ill::time_out(&shown, timeout)))
     }
 
-    async fn get(&self, spec: &HttpProbe) -> Result<(), Ill> {
-        let mut response = self.0.get(&spec.url).send().await.map_err(|error| ill(&spec.url, &error))?;
+    async fn get(&self, spec: &HttpProbe, url: Url, shown: &str) -> Result<(), Ill> {
+        let mut response = self.0.get(url).send().await.map_err(|error| ill(shown, error))?;
         let status = response.status();
         match spec.expect_status {
             Some(expected) if status.as_u16() != expected => {
-                return Err(Ill::Unhealthy(format!("{}: expected status {expected}, found {status}", spec.url)));
+                return Err(Ill::Unhealthy(format!("{shown}: expected status {expected}, found {status}")));
             }
             None if !status.is_success() => {
-                return Err(Ill::Unhealthy(format!("{}: expected status 2xx, found {status}", spec.url)));
+                return Err(Ill::Unhealthy(format!("{shown}: expected status 2xx, found {status}")));
             }
             Some(_) | None => {}
         }
-        let Some(expected) = &spec.expect_body else { return Ok(()) };
+        let Some(expected) = spec.expect_body.as_deref().filter(|text| !text.is_empty()) else { return Ok(()) };
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| ill(&spec.url, &error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| ill(shown, error))? {
+            let seen = body.len().saturating_sub(expected.len());
             body.extend_from_slice(chunk.get(..chunk.len().min(BODY - body.len())).unwrap_or_default());
-            if body.windows(expected.len().max(1)).any(|part| part == expected.as_bytes()) || expected.is_empty() {
+            let fresh = body.get(seen..).unwrap_or_default();
+            if fresh.windows(expected.len()).any(|part| part == expected.as_bytes()) {
                 return Ok(());
             }
             if body.len() >= BODY {
                 break;
             }
         }
-        if expected.is_empty() {
-            return Ok(());
-        }
         Err(Ill::Unhealthy(format!(
-            "{}: expected `{expected}` in the first {} bytes of the body, found nothing like it",
-            spec.url,
+            "{shown}: expected `{expected}` in the first {} bytes of the body, found nothing like it",
             body.len()
         )))
     }
 }
 
+/// A URL for reports: without user, password, query and fragment, which are where people put tokens.
+fn shown(url: &Url) -> String {
+    let mut bare = url.clone();
+    bare.set_query(None);
+    bare.set_fragment(None);
+    // Only URLs without a host refuse this, and those have no user either.
+    let (_user, _password) = (bare.set_username(""), bare.set_password(None));
+    bare.to_string()
+}
+
 /// Finds the error of the connection under the client's own.
-fn ill(url: &str, error: &reqwest::Error) -> Ill {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+fn ill(url: &str, error: reqwest::Error) -> Ill {
+    let error = error.without_url();
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     let mut last = error.to_string();
     while let Some(next) = cause {
         if let Some(tls) = next.downcast_ref::<rustls::Error>() {
             return Ill::Unhealthy(format!("{url}: TLS failed: {tls}"));
         }
         if let Some(broken) = next.downcast_ref::<io::Error>() {
-            match broken.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(tls) => return Ill::Unhealthy(format!("{url}: TLS failed: {tls}")),
-                None => return Ill::of(url, broken),
-            }
+            return beneath(url, broken);
         }
         last = next.to_string();
         cause = next.source();
     }
-    if error.is_builder() || error.is_request() && !error.is_connect() && error.url().is_none() {
-        return Ill::Silent(format!("{url} could not be asked: {last}"));
-    }
-    if error.is_connect() {
-        Ill::Silent(format!("{url} could not be asked: {last}"))
-    } else {
-        Ill::Unhealthy(format!("{url}: {last}"))
+    let text = format!("{url}: {last}");
+    if error.is_connect() || error.is_builder() { Ill::Silent(text) } else { Ill::Unhealthy(text) }
+}
+
+/// An error of the connection, which may wrap another, which may wrap the one of TLS.
+fn beneath(url: &str, error: &io::Error) -> Ill {
+    match error.get_ref() {
+        Some(inner) => match (inner.downcast_ref::<rustls::Error>(), inner.downcast_ref::<io::Error>()) {
+            (Some(tls), _) => Ill::Unhealthy(format!("{url}: TLS failed: {tls}")),
+            (None, Some(inner)) => beneath(url, inner),
+            (None, None) => Ill::of(url, error),
+        },
+        None => Ill::of(url, error),
     }
 }

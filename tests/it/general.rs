@@ -1,5 +1,14 @@
 //! The general verbs `http`, `command` and `wait`, against real sockets and real programs.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    clippy::disallowed_methods,
+    clippy::unnecessary_wraps,
+    reason = "what a test lacks ends the test; a test measures time itself"
+)]
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
@@ -107,7 +116,7 @@ fn peer(answer: Option<String>) -> (SocketAddr, Arc<Mutex<String>>) {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            kept.lock().unwrap().push_str(&format!("{head}{}", String::from_utf8_lossy(&body)));
+            kept.lock().unwrap().extend([head.as_str(), &String::from_utf8_lossy(&body)]);
             if let Some(answer) = &answer {
                 stream.write_all(answer.as_bytes()).unwrap();
             }

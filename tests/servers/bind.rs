@@ -1,10 +1,12 @@
 //! BIND: a primary that takes TSIG-signed updates, and secondaries that follow it by NOTIFY and transfer.
+//!
+//! All on 127.0.0.1, told apart by their ports: named listens only on addresses that an interface has, and the rest of 127.0.0.0/8 is none.
 
 use std::{
     fmt::Write as _,
     fs,
     io::Write as _,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::Duration,
@@ -24,6 +26,12 @@ pub const SECRET: &str = "bGlmZWJvYXQgdGVzdCBrZXksIG9mIG5vIHVzZSBlbHNld2hlcmU=";
 /// A record of the zone: name without the zone, TTL, type, value.
 pub type Line<'a> = (&'a str, u32, &'a str, &'a str);
 
+/// An address that is free for UDP and TCP.
+fn free() -> SocketAddr {
+    let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
+    SocketAddr::new(ip, free_port(&[ip]))
+}
+
 /// One named.
 pub struct Bind {
     folder: PathBuf,
@@ -33,26 +41,24 @@ pub struct Bind {
 
 impl Bind {
     /// A primary for the records, in an empty `folder` of its own. It notifies nobody.
-    pub fn primary(folder: &Path, ip: IpAddr, records: &[Line<'_>]) -> Self {
-        Self::primary_on(folder, SocketAddr::new(ip, free_port(&[ip])), records, &[])
+    pub fn primary(folder: &Path, records: &[Line<'_>]) -> Self {
+        Self::primary_on(folder, free(), records, &[])
     }
 
     /// A primary and a secondary that follows at once.
-    pub fn pair(folder: &Path, ips: [IpAddr; 2], records: &[Line<'_>]) -> (Self, Self) {
-        Self::both(folder, ips, records, true)
+    pub fn pair(folder: &Path, records: &[Line<'_>]) -> (Self, Self) {
+        Self::both(folder, records, true)
     }
 
     /// A primary and a secondary that is never told of a change: it lags for ever.
-    pub fn lagging_pair(folder: &Path, ips: [IpAddr; 2], records: &[Line<'_>]) -> (Self, Self) {
-        Self::both(folder, ips, records, false)
+    pub fn lagging_pair(folder: &Path, records: &[Line<'_>]) -> (Self, Self) {
+        Self::both(folder, records, false)
     }
 
-    fn both(folder: &Path, ips: [IpAddr; 2], records: &[Line<'_>], follows: bool) -> (Self, Self) {
-        let [first, second] = ips;
-        let second = SocketAddr::new(second, free_port(&[second]));
+    fn both(folder: &Path, records: &[Line<'_>], follows: bool) -> (Self, Self) {
+        let (first, second) = (free(), free());
         let notify: &[SocketAddr] = if follows { &[second] } else { &[] };
-        let primary =
-            Self::primary_on(&folder.join("primary"), SocketAddr::new(first, free_port(&[first])), records, notify);
+        let primary = Self::primary_on(&folder.join("primary"), first, records, notify);
         let zone = format!(
             "zone \"{ZONE}\" {{ type secondary; file \"zone\"; masterfile-format text; notify no; allow-notify {{ {}; }}; primaries {{ {} port {} key {KEY}; }}; }};",
             primary.address.ip(),
@@ -116,8 +122,21 @@ controls {{}};
         let words = ["named", "-g", "-n", "1", "-c"].map(str::to_owned);
         let words = words.into_iter().chain([config.display().to_string()]);
         self.leash = Some(Leash::start(&self.folder.join("log"), words, &[]).expect("named starts"));
-        let serves = || !self.dig(&[&format!("{ZONE}."), "SOA"]).is_empty();
-        await_until(&format!("BIND on {}", self.address), Duration::from_secs(20), serves);
+        await_until(&format!("BIND on {}", self.address), Duration::from_secs(20), || {
+            let log = self.log();
+            let dead = log.contains("exiting (due to") || log.contains("interface ignored");
+            assert!(!dead, "BIND does not start:\n{log}");
+            !self.dig(&[&format!("{ZONE}."), "SOA"]).is_empty()
+        });
+    }
+
+    /// Starts a secondary again without its copy of the zone, so that it transfers the present one.
+    pub fn restart_afresh(&mut self) {
+        self.kill();
+        for file in ["zone", "zone.jnl"] {
+            let _gone = fs::remove_file(self.folder.join(file));
+        }
+        self.restart();
     }
 
     /// `kill -9`.
@@ -160,7 +179,7 @@ controls {{}};
         let options = ["+short", "+norecurse", "+tries=1", "+time=1"];
         let out = Command::new("dig").arg(at).args(["-p", &port]).args(question).args(options).output().expect("dig");
         let text = String::from_utf8_lossy(&out.stdout);
-        text.lines().filter(|line| !line.starts_with(';')).map(str::to_owned).collect()
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with(';')).map(str::to_owned).collect()
     }
 
     /// Somebody else changes a record: a set is replaced with the server's own tool, without a condition.

@@ -30,6 +30,8 @@ use std::{
 pub mod bind;
 pub mod moto;
 pub mod postgres;
+pub mod regions;
+pub mod relay;
 
 /// A server that cannot outlive this process.
 pub struct Leash {

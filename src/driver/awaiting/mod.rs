@@ -49,7 +49,7 @@ static AWAIT: Descriptor = Descriptor {
     touches: Touches::Destination,
     expected: Duration::from_secs(2),
     // A minute: enough for a service that starts, short enough to tell a person within the usual objective.
-    timeout: Duration::from_secs(60),
+    timeout: Duration::from_mins(1),
     attempts: 1,
     outputs: &["took_ms"],
     check: params::check,

@@ -89,7 +89,9 @@ mod tests {
         ];
         for (probes, rising) in cases {
             let mut streak = Streak::default();
-            probes.iter().for_each(|found| streak.count(found));
+            for found in &probes {
+                streak.count(found);
+            }
             assert_eq!(streak.rising(), rising, "{probes:?}");
         }
     }

@@ -83,21 +83,14 @@ pub(super) async fn run(program: &Program<'_>, limit: Duration) -> Ended {
         let read = async { tokio::join!(out.fill(&mut stdout), err.fill(&mut stderr)) };
         tokio::pin!(read);
         let whole = async {
-            let mut status = None;
-            loop {
-                tokio::select! {
-                    _ = &mut read => break,
-                    seen = child.wait(), if status.is_none() => {
-                        status = Some(seen);
-                        // What it left behind may hold the pipes open for ever.
-                        let _open = timeout(DRAIN, &mut read).await;
-                        break;
-                    }
+            tokio::select! {
+                // Both streams ended: the program is about to, or closed them on purpose.
+                _ = &mut read => child.wait().await,
+                status = child.wait() => {
+                    // What it left behind may hold the pipes open for ever.
+                    let _open = timeout(DRAIN, &mut read).await;
+                    status
                 }
-            }
-            match status {
-                Some(status) => status,
-                None => child.wait().await,
             }
         };
         let ended = timeout(limit, whole).await;
@@ -156,7 +149,7 @@ impl Kept {
 
     async fn fill<R: AsyncRead + Unpin>(&mut self, stream: &mut Option<R>) {
         let Some(stream) = stream else { return };
-        let mut chunk = [0; 8192];
+        let mut chunk = vec![0; 8192];
         // An error ends the stream as its end does: the exit status says how the program fared.
         while let Ok(count @ 1..) = stream.read(&mut chunk).await {
             self.take(chunk.get(..count).unwrap_or_default());
@@ -199,19 +192,16 @@ impl Kept {
                 .filter(|secret| !secret.is_empty() && rest.starts_with(secret.as_bytes()))
                 .map(String::len)
                 .max();
-            match secret {
-                Some(length) => {
-                    at += length;
-                    if at > start {
-                        clean.extend_from_slice(b"[REDACTED]");
-                    }
+            if let Some(length) = secret {
+                at += length;
+                if at > start {
+                    clean.extend_from_slice(b"[REDACTED]");
                 }
-                None => {
-                    if at >= start {
-                        clean.extend(rest.first());
-                    }
-                    at += 1;
+            } else {
+                if at >= start {
+                    clean.extend(rest.first());
                 }
+                at += 1;
             }
         }
         String::from_utf8_lossy(&clean).into_owned()

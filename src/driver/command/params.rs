@@ -17,7 +17,7 @@ static COMMAND: Descriptor = Descriptor {
     observable: false,
     touches: Touches::Neither,
     expected: Duration::from_secs(1),
-    timeout: Duration::from_secs(60),
+    timeout: Duration::from_mins(1),
     attempts: 1,
     outputs: &["exit_code", "stdout"],
     check,

@@ -23,10 +23,7 @@ pub(super) fn observed(params: &HttpParams, in_doubt: bool) -> Observed {
 /// What became of the step.
 pub(super) fn attempt(params: &HttpParams, outcome: Outcome, secret: Option<&str>) -> Attempt {
     match outcome {
-        Outcome::Refused { why } => {
-            Attempt::NotApplied { why: format!("the request was not delivered: {}", cut_out(why, secret)), retry: true }
-        }
-        Outcome::Unreached { why } => {
+        Outcome::Refused { why } | Outcome::Unreached { why } => {
             Attempt::NotApplied { why: format!("the request was not delivered: {}", cut_out(why, secret)), retry: true }
         }
         Outcome::Silent { why } => {

@@ -52,9 +52,15 @@ impl Members {
 
     /// Asks every member, source first.
     pub(super) async fn view(&self, source: Option<&RegionName>) -> View {
+        self.view_within(source, LOOK).await
+    }
+
+    /// Asks every member for at most `limit`, source first.
+    pub(super) async fn view_within(&self, source: Option<&RegionName>, limit: Duration) -> View {
         let mut members: Vec<&Member> = self.params.members.iter().collect();
         members.sort_by_key(|member| source != Some(&member.region));
-        let replies = members.into_iter().map(|member| async { (member.region.clone(), self.look(member).await) });
+        let replies =
+            members.into_iter().map(|member| async { (member.region.clone(), self.look_within(member, limit).await) });
         View { replies: futures::future::join_all(replies).await }
     }
 

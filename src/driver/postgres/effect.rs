@@ -49,19 +49,12 @@ pub(super) fn unfence(view: &View, call: &Call) -> Observed {
 /// `database.catchUp`.
 pub(super) fn catch_up(view: &View, call: &Call) -> Observed {
     let facts = view.facts();
-    let (source, destination) = match (view.of(&call.source), view.of(&call.destination)) {
-        (Some(Reply::Answered(source)), Some(Reply::Answered(destination))) => (source, destination),
-        _ => {
-            return Observed::Unknown {
-                why: format!(
-                    "both must answer: {} is {}, {} is {}",
-                    call.source,
-                    view.role(&call.source),
-                    call.destination,
-                    view.role(&call.destination)
-                ),
-            };
-        }
+    let (Some(Reply::Answered(source)), Some(Reply::Answered(destination))) =
+        (view.of(&call.source), view.of(&call.destination))
+    else {
+        let (from, to) = (view.role(&call.source), view.role(&call.destination));
+        let why = format!("both must answer: {} is {from}, {} is {to}", call.source, call.destination);
+        return Observed::Unknown { why };
     };
     let lag = lag(source, destination);
     match (view.role(&call.source), lag) {
@@ -135,9 +128,8 @@ pub(super) fn reverse(view: &View, call: &Call, destination: &Address) -> Observ
             "a source that accepts no writes",
             format!("{} and {} both accept writes; fence {} first", call.source, call.destination, call.source),
         ),
-        (_, Role::Primary) => Observed::Ready { facts },
-        // Before the promotion, as in a rehearsal: nothing stands against it yet.
-        (Role::Primary | Role::ReadOnly, Role::Standby) => Observed::Ready { facts },
+        // With a standby at the destination: before the promotion, as in a rehearsal; nothing stands against it yet.
+        (_, Role::Primary) | (Role::Primary | Role::ReadOnly, Role::Standby) => Observed::Ready { facts },
         (_, role) => refused(facts, "a primary at the destination", format!("{} is {role}", call.destination)),
     }
 }

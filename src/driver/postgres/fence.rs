@@ -29,8 +29,7 @@ use crate::{
 
 /// How long an effect may take to show after a program or an agent said that it is done.
 const EFFECT: Duration = Duration::from_secs(10);
-/// A last look at a server whose fence was verified from outside: long enough to catch one that still accepts writes,
-/// short enough not to add to an outage when the host is silent.
+/// A last look for the record, once the fence is proven: a silent host must not add to the outage.
 const GLANCE: Duration = Duration::from_millis(500);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -112,7 +111,7 @@ pub(super) async fn act(members: &Members, permit: &Permit, call: &Call) -> Atte
     for (method, left) in methods.iter().zip((1..=methods.len()).rev()) {
         if !permit.live() {
             tried.push("the lease was lost".to_owned());
-            return ended(tried, lost, false);
+            return ended(&tried, lost, false);
         }
         let within = budget.saturating_sub(clock.monotonic()) / u32::try_from(left).unwrap_or(u32::MAX);
         let result = match method {
@@ -121,8 +120,9 @@ pub(super) async fn act(members: &Members, permit: &Permit, call: &Call) -> Atte
         };
         match result {
             Tried::Held(proof) => {
-                let facts = Facts { fence: Some(proof.clone()), ..members.view(Some(&call.source)).await.facts() };
-                return Attempt::Applied { output: output(&proof), facts };
+                let seen = members.view_within(Some(&call.source), GLANCE).await;
+                let output = output(&proof);
+                return Attempt::Applied { output, facts: Facts { fence: Some(proof), ..seen.facts() } };
             }
             Tried::Not(why) => tried.push(format!("{}: {why}", method.name())),
             Tried::Lost(why) => {
@@ -131,10 +131,10 @@ pub(super) async fn act(members: &Members, permit: &Permit, call: &Call) -> Atte
             }
         }
     }
-    ended(tried, lost, true)
+    ended(&tried, lost, true)
 }
 
-fn ended(tried: Vec<String>, lost: bool, retry: bool) -> Attempt {
+fn ended(tried: &[String], lost: bool, retry: bool) -> Attempt {
     let why = format!("no fence method was seen to hold. {}", tried.join("; "));
     if lost { Attempt::Unknown { why } } else { Attempt::NotApplied { why, retry } }
 }
@@ -238,12 +238,14 @@ async fn from_outside(members: &Members, member: &Member, method: &Method, call:
         Done::No(why) => return Tried::Not(why),
     };
     let until = (clock.monotonic() + EFFECT).min(within);
+    let mut wrote = false;
     loop {
-        let why = match effect(members, member, method, call, lost.is_some()).await {
+        // A full look each time: a hurried one takes a slow server that accepts writes for a silent one.
+        let why = match effect(members, member, method, call, lost.is_some(), &mut wrote).await {
             Ok(effect) => return Tried::Held(FenceProof { method: method.name().into(), effect }),
             Err(why) => why,
         };
-        if clock.monotonic() + PAUSE >= until {
+        if clock.monotonic() + LOOK >= until {
             return match lost {
                 Some(lost) => Tried::Lost(format!("{lost}, and no effect was seen: {why}")),
                 None => Tried::Not(format!("it said that it is done, and no effect was seen: {why}")),
@@ -254,17 +256,24 @@ async fn from_outside(members: &Members, member: &Member, method: &Method, call:
 }
 
 /// What shows that the method holds, or why nothing does. A method that did not say that it is done (`lost`) is
-/// believed by its verification alone: the server may have been refusing connections before.
+/// believed by its verification alone: the server may have been refusing connections before. `wrote`: the server was seen
+/// to accept writes after the method; from then on its silence, whatever a verification says, is no effect.
 async fn effect(
     members: &Members,
     member: &Member,
     method: &Method,
     call: &Call,
     lost: bool,
+    wrote: &mut bool,
 ) -> Result<String, String> {
-    if let Some((done, effect)) = verify(members, method, call, LOOK).await {
-        return match (done, members.look_within(member, GLANCE).await.role()) {
+    let (verified, reply) = futures::future::join(verify(members, method, call, LOOK), members.look(member)).await;
+    *wrote |= reply.role() == Role::Primary;
+    if let Some((done, effect)) = verified {
+        return match (done, reply.role()) {
             (_, Role::Primary) => Err("the server accepts writes".into()),
+            (Done::Yes, Role::Unknown(why)) if *wrote => {
+                Err(format!("the server accepted writes after it, and now: {why}"))
+            }
             (Done::Yes, Role::Unknown(_)) => Ok(effect),
             (Done::Yes, role @ (Role::Standby | Role::ReadOnly | Role::Down(_))) => {
                 Ok(format!("{effect}, and the server is {role}"))
@@ -272,7 +281,7 @@ async fn effect(
             (Done::No(why) | Done::Lost(why), _) => Err(why),
         };
     }
-    match members.look(member).await {
+    match reply {
         Reply::Refused(why) if !lost => Ok(format!("after it the server is down: {why}")),
         Reply::Refused(why) => Err(format!("{why}, and nothing says that the method did it; declare a verify")),
         Reply::Silent(why) => Err(format!("{why}; a silent server may serve others: declare a verify")),

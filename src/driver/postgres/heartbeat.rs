@@ -135,19 +135,18 @@ impl Markers {
 }
 
 async fn beat(line: &mut Line, table: &str, region: &str, at: Timestamp) -> Result<u64, tokio_postgres::Error> {
-    let upsert = match &line.upsert {
-        Some(prepared) => prepared.clone(),
-        None => {
-            let text = upsert(table);
-            let prepared = match line.session.prepare(&text).await {
-                Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
-                    make_table(&line.session, table).await?;
-                    line.session.prepare(&text).await?
-                }
-                other => other?,
-            };
-            line.upsert.insert(prepared).clone()
-        }
+    let upsert = if let Some(prepared) = &line.upsert {
+        prepared.clone()
+    } else {
+        let text = upsert(table);
+        let prepared = match line.session.prepare(&text).await {
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+                make_table(&line.session, table).await?;
+                line.session.prepare(&text).await?
+            }
+            other => other?,
+        };
+        line.upsert.insert(prepared).clone()
     };
     // Sent together, run one after the other: the position is read after the commit.
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&region, &at];

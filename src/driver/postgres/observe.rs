@@ -12,43 +12,43 @@ use crate::{
 
 /// What one server said of itself, in one moment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub(super) struct Answer {
     /// `pg_is_in_recovery()`.
-    pub standby: bool,
+    pub(super) standby: bool,
     /// `default_transaction_read_only` of a fresh session.
-    pub read_only: bool,
+    pub(super) read_only: bool,
     /// `pg_current_wal_lsn()`, where it is not in recovery.
-    pub written: Option<u64>,
+    pub(super) written: Option<u64>,
     /// `pg_last_wal_receive_lsn()`.
-    pub received: Option<u64>,
+    pub(super) received: Option<u64>,
     /// `pg_last_wal_replay_lsn()`.
-    pub replayed: Option<u64>,
+    pub(super) replayed: Option<u64>,
     /// `pg_last_xact_replay_timestamp()`.
-    pub last_replayed: Option<Timestamp>,
+    pub(super) last_replayed: Option<Timestamp>,
     /// The server's own clock.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// `pg_stat_wal_receiver`: status, host and port of the sender.
-    pub receiver: Option<Receiver>,
+    pub(super) receiver: Option<Receiver>,
     /// Standbys that stream from it (`pg_stat_replication`).
-    pub streaming_to: i64,
+    pub(super) streaming_to: i64,
     /// The newest heartbeat marker it holds.
-    pub marker: Option<Timestamp>,
+    pub(super) marker: Option<Timestamp>,
 }
 
 /// Whom a standby streams from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receiver {
+pub(super) struct Receiver {
     /// `streaming`, `starting`, `waiting` …
-    pub status: String,
+    pub(super) status: String,
     /// As its `primary_conninfo` names it.
-    pub host: String,
+    pub(super) host: String,
     /// The port.
-    pub port: u16,
+    pub(super) port: u16,
 }
 
 /// What became of asking one server.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reply {
+pub(super) enum Reply {
     /// It answered.
     Answered(Box<Answer>),
     /// The host answers that nothing listens.
@@ -60,14 +60,14 @@ pub enum Reply {
 impl Answer {
     /// How far the server's own history goes: what is written on a primary, the greater of received and replayed on
     /// a standby (the received position starts anew with each walreceiver).
-    pub fn position(&self) -> Option<u64> {
+    pub(super) fn position(&self) -> Option<u64> {
         if self.standby { self.received.max(self.replayed) } else { self.written }
     }
 }
 
 impl Reply {
     /// The answer, where there is one.
-    pub fn answer(&self) -> Option<&Answer> {
+    pub(super) fn answer(&self) -> Option<&Answer> {
         match self {
             Self::Answered(answer) => Some(answer),
             Self::Refused(_) | Self::Silent(_) => None,
@@ -75,7 +75,7 @@ impl Reply {
     }
 
     /// The role it shows.
-    pub fn role(&self) -> Role {
+    pub(super) fn role(&self) -> Role {
         match self {
             Self::Answered(answer) if answer.standby => Role::Standby,
             Self::Answered(answer) if answer.read_only => Role::ReadOnly,
@@ -88,24 +88,24 @@ impl Reply {
 
 /// All members' replies, source first.
 #[derive(Debug, Clone, PartialEq)]
-pub struct View {
+pub(super) struct View {
     /// One a region.
-    pub replies: Vec<(RegionName, Reply)>,
+    pub(super) replies: Vec<(RegionName, Reply)>,
 }
 
 impl View {
     /// The reply of a region's member.
-    pub fn of(&self, region: &RegionName) -> Option<&Reply> {
+    pub(super) fn of(&self, region: &RegionName) -> Option<&Reply> {
         self.replies.iter().find(|(name, _)| name == region).map(|(_, reply)| reply)
     }
 
     /// The role of a region's member.
-    pub fn role(&self, region: &RegionName) -> Role {
+    pub(super) fn role(&self, region: &RegionName) -> Role {
         self.of(region).map_or_else(|| Role::Unknown(format!("the target has no member in {region}")), Reply::role)
     }
 
     /// As facts.
-    pub fn facts(&self) -> Facts {
+    pub(super) fn facts(&self) -> Facts {
         let sides = self.replies.iter().map(|(region, reply)| Side {
             region: region.clone(),
             role: reply.role(),
@@ -115,7 +115,7 @@ impl View {
     }
 
     /// The regions other than `but` whose member is a primary, and those whose member may be one unseen.
-    pub fn primaries_beside(&self, but: &RegionName) -> (Vec<&RegionName>, Vec<&RegionName>) {
+    pub(super) fn primaries_beside(&self, but: &RegionName) -> (Vec<&RegionName>, Vec<&RegionName>) {
         let others = || self.replies.iter().filter(|(region, _)| region != but);
         let named = |wanted: fn(&Role) -> bool| {
             others().filter(|(_, reply)| wanted(&reply.role())).map(|(region, _)| region).collect()
@@ -133,7 +133,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 ///
 /// The source's own position is exact. Without it the observers' last acknowledged marker says it, to within their
 /// period; without markers, the first failed probe and the last replayed commit bound it. Nothing known: `None`.
-pub fn loss(source: Option<&Reply>, destination: &Answer, known: &Known) -> Loss {
+pub(super) fn loss(source: Option<&Reply>, destination: &Answer, known: &Known) -> Loss {
     // Not what it wrote itself after its promotion: these two stand still from then on.
     let has = destination.received.max(destination.replayed);
     let of = |seconds, amount, basis: &str| Loss { seconds, amount, unit: "bytes".into(), basis: basis.into() };
@@ -176,7 +176,7 @@ fn lost_since(source: &Answer, destination: &Answer, behind: u64) -> Option<f64>
 ///
 /// `sender` of the source may be written as a name where the settings have an address, so a host that differs counts
 /// only against it when both are addresses.
-pub fn follows(source: &Reply, destination: &Reply, host: &str, port: u16) -> bool {
+pub(super) fn follows(source: &Reply, destination: &Reply, host: &str, port: u16) -> bool {
     let (Some(source), Some(destination)) = (source.answer(), destination.answer()) else { return false };
     let addresses = |a: &str, b: &str| a.parse::<std::net::IpAddr>().is_ok() && b.parse::<std::net::IpAddr>().is_ok();
     source.standby

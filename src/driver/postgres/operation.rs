@@ -3,8 +3,9 @@
 //! Promises: each asks for the permit right before its effect; a server's own error is certain, a lost reply is unknown.
 //! A crash after an effect is seen by the next observation: roles and positions are in the servers, not here.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures::future::{Either, select};
 use serde_json::json;
 use tokio_postgres::{error::SqlState, types::PgLsn};
 
@@ -26,8 +27,8 @@ use crate::{
 const PROMOTED: Duration = Duration::from_millis(1);
 /// Between two looks at a standby that catches up.
 const CATCH_UP: Duration = Duration::from_millis(20);
-/// How long a promotion waits for the source to say what is being lost. A source that can answer does so in a round
-/// trip or two; the figure is in the observation before, too.
+/// How long a promotion that is done waits for the source to say what was lost. The source was asked when the promotion
+/// began, and the observation before has the figure, too.
 const SOURCE: Duration = Duration::from_millis(300);
 
 fn not(why: impl Into<String>, retry: bool) -> Attempt {
@@ -63,7 +64,7 @@ pub(super) async fn promote(members: &Members, permit: &Permit, call: &Call) -> 
     let Some(member) = members.of(&call.destination) else { return no_member(&call.destination) };
     let source = async {
         match members.of(&call.source) {
-            Some(source) => members.look_within(source, SOURCE).await,
+            Some(source) => members.look(source).await,
             None => Reply::Silent("no member".into()),
         }
     };
@@ -72,54 +73,75 @@ pub(super) async fn promote(members: &Members, permit: &Permit, call: &Call) -> 
         let reply = ask(&session, &members.params.table).await.map_err(|e| not(told(&e), true))?;
         Ok((session, reply))
     };
-    let (source, begun) = futures::future::join(source, begin).await;
-    let (session, before) = match begun {
-        Ok(begun) => begun,
-        Err(attempt) => return attempt,
+    let mut source = pin!(source);
+    // The source is asked meanwhile, and never waited for before the promotion.
+    let act = pin!(async { start_promotion(permit, call, begin.await?).await });
+    let (promoted, source) = match select(act, source.as_mut()).await {
+        Either::Left((Err(attempt), _)) => return attempt,
+        Either::Left((Ok(session), source)) => {
+            let late = |_| Reply::Silent(format!("{} did not answer while the other was promoted", call.source));
+            (session, tokio::time::timeout(SOURCE, source).await.unwrap_or_else(late))
+        }
+        Either::Right((reply, act)) => match act.await {
+            Ok(session) => (session, reply),
+            Err(attempt) => return attempt,
+        },
     };
+    measured(members, &promoted, call, &source).await
+}
+
+/// Checks the role once more, tells the server to promote and waits for the end of recovery. The caller's deadline ends
+/// the wait as *unknown*.
+async fn start_promotion(
+    permit: &Permit,
+    call: &Call,
+    (session, before): (Session, Reply),
+) -> Result<Session, Attempt> {
     match before.role() {
         Role::Standby => {}
         Role::Primary => {
-            return Attempt::Unknown { why: format!("{} was promoted since it was observed", call.destination) };
+            return Err(Attempt::Unknown { why: format!("{} was promoted since it was observed", call.destination) });
         }
-        role => return not(format!("expected a standby, {} is {role}", call.destination), false),
+        role => return Err(not(format!("expected a standby, {} is {role}", call.destination), false)),
     }
-    if before.answer().is_some_and(|answer| answer.read_only)
-        && let Err(attempt) = make_writable(&session, permit).await
-    {
-        return attempt;
+    if before.answer().is_some_and(|answer| answer.read_only) {
+        make_writable(&session, permit).await?;
     }
     if !permit.live() {
-        return lease_lost();
+        return Err(lease_lost());
     }
-    let signalled = session.query_one("SELECT pg_promote(false)", &[]).await;
-    match signalled.map(|row| row.try_get::<_, bool>(0)) {
-        Ok(Ok(true)) => {}
-        Ok(Ok(false)) => return not("the server could not signal its own promotion; see its log", true),
-        Ok(Err(error)) => return failed("promote", &error),
+    match session.query_one("SELECT pg_promote(false)", &[]).await.and_then(|row| row.try_get::<_, bool>(0)) {
+        Ok(true) => {}
+        Ok(false) => return Err(not("the server could not signal its own promotion; see its log", true)),
         Err(error) if error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {
-            match session.query_one("SELECT pg_is_in_recovery()", &[]).await.map(|row| row.try_get::<_, bool>(0)) {
-                Ok(Ok(false)) => {}
-                _ => return failed("promote", &error),
+            // "recovery is not in progress": somebody was faster, which the next look confirms or not.
+            if !matches!(in_recovery(&session).await, Ok(false)) {
+                return Err(failed("promote", &error));
             }
         }
-        Err(error) => return failed("promote", &error),
+        Err(error) => return Err(failed("promote", &error)),
     }
-    promoted(members, &session, call, &source).await
-}
-
-/// Waits for the end of recovery, then measures what was lost. The caller's deadline ends the wait as *unknown*.
-async fn promoted(members: &Members, session: &Session, call: &Call, source: &Reply) -> Attempt {
-    let lost = |error: &tokio_postgres::Error| Attempt::Unknown {
-        why: format!("{} was told to promote, and the reply was lost: {}", call.destination, told(error)),
-    };
     loop {
-        match session.query_one("SELECT pg_is_in_recovery()", &[]).await.and_then(|row| row.try_get::<_, bool>(0)) {
-            Ok(false) => break,
+        match in_recovery(&session).await {
+            Ok(false) => return Ok(session),
             Ok(true) => tokio::time::sleep(PROMOTED).await,
-            Err(error) => return lost(&error),
+            Err(error) => return Err(told_to_promote(call, &error)),
         }
     }
+}
+
+async fn in_recovery(session: &Session) -> Result<bool, tokio_postgres::Error> {
+    session.query_one("SELECT pg_is_in_recovery()", &[]).await?.try_get(0)
+}
+
+fn told_to_promote(call: &Call, error: &tokio_postgres::Error) -> Attempt {
+    Attempt::Unknown {
+        why: format!("{} was told to promote, and the reply was lost: {}", call.destination, told(error)),
+    }
+}
+
+/// What a promotion that is done has lost.
+async fn measured(members: &Members, session: &Session, call: &Call, source: &Reply) -> Attempt {
     let at = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, pg_current_wal_lsn()";
     let after = async {
         let row = session.query_one(at, &[]).await?;
@@ -128,7 +150,7 @@ async fn promoted(members: &Members, session: &Session, call: &Call, source: &Re
     };
     let (timeline, position, reply) = match after.await {
         Ok(after) => after,
-        Err(error) => return lost(&error),
+        Err(error) => return told_to_promote(call, &error),
     };
     let replies = vec![(call.source.clone(), source.clone()), (call.destination.clone(), reply.clone())];
     let mut facts = View { replies }.facts();

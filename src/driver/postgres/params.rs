@@ -75,16 +75,16 @@ pub enum ParamError {
 
 /// One server of the target.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub(super) struct Member {
     /// Where it lives.
-    pub region: RegionName,
+    pub(super) region: RegionName,
     /// How to reach it.
-    pub server: Server,
+    pub(super) server: Server,
 }
 
 /// One way to fence.
 #[derive(Debug, Clone)]
-pub enum Method {
+pub(super) enum Method {
     /// The server refuses writes by itself.
     ReadOnly,
     /// A program.
@@ -95,7 +95,7 @@ pub enum Method {
 
 impl Method {
     /// Its name in documents and proofs.
-    pub fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::ReadOnly => "readOnly",
             Self::Command(_) => "command",
@@ -106,22 +106,22 @@ impl Method {
 
 /// The settings, checked.
 #[derive(Debug, Clone)]
-pub struct Params {
+pub(super) struct Params {
     /// The target's name.
-    pub target: String,
+    pub(super) target: String,
     /// Its servers.
-    pub members: Vec<Member>,
+    pub(super) members: Vec<Member>,
     /// Ways to fence, in order; never empty.
-    pub fence: Vec<Method>,
+    pub(super) fence: Vec<Method>,
     /// The program that makes the source a standby of the destination.
-    pub reverse: Option<ProgramCall>,
+    pub(super) reverse: Option<ProgramCall>,
     /// The heartbeat table, quoted for SQL.
-    pub table: String,
+    pub(super) table: String,
 }
 
 impl Params {
     /// Checks `settings`, a serialised [`PostgresTarget`].
-    pub fn parse(target: &str, settings: &Value) -> Result<Self, ParamError> {
+    pub(super) fn parse(target: &str, settings: &Value) -> Result<Self, ParamError> {
         let name = || target.to_owned();
         let spec = <PostgresTarget as serde::Deserialize>::deserialize(settings)
             .map_err(|source| ParamError::Shape { target: name(), source })?;

@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// What was read from one member.
+#[expect(clippy::struct_excessive_bools, reason = "independent readings of a server, not a state")]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Checked {
     pub(super) region: RegionName,
@@ -150,85 +151,10 @@ pub(super) fn judge(from: Option<&Checked>, to: Option<&Checked>) -> Vec<Concern
     let mut concerns = Vec::new();
     let mut add = |what: String, remedy: &str| concerns.push(Concern { what, remedy: remedy.into() });
     if let Some(to) = to {
-        let region = &to.region;
-        if to.retry_ms > 1_000 {
-            add(
-                format!(
-                    "wal_retrieve_retry_interval in {region} is {} ms: a promotion right after the primary's death \
-                     stalled 5 s in about half of the runs measured at 5000 ms, and never at 100 ms",
-                    to.retry_ms
-                ),
-                "set wal_retrieve_retry_interval = 100ms there and reload",
-            );
-        }
-        match to.reply.role() {
-            Role::Standby => match to.reply.answer().and_then(|answer| answer.receiver.as_ref()) {
-                Some(receiver) if receiver.status == "streaming" => {
-                    if to.slot.is_none() {
-                        add(
-                            format!("{region} streams without a replication slot: the primary may remove WAL it needs"),
-                            "create a physical slot on the primary and name it in primary_slot_name",
-                        );
-                    }
-                }
-                Some(receiver) => {
-                    add(format!("{region} does not stream: its WAL receiver is {}", receiver.status), "see its log");
-                }
-                None => add(
-                    format!("{region} does not stream: it has no WAL receiver"),
-                    "correct primary_conninfo and see its log",
-                ),
-            },
-            role => add(
-                format!("expected a standby in {region}, found {role}"),
-                "make it a standby of the primary before anything fails over to it",
-            ),
-        }
-        if to.replay_paused {
-            add(format!("replay is paused in {region}"), "SELECT pg_wal_replay_resume() there");
-        }
-        if !to.may_promote {
-            add(
-                format!("the role may not promote in {region}"),
-                "GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO the role, on the primary",
-            );
-        }
-        if !to.synchronous_standby_names.is_empty() {
-            add(
-                format!(
-                    "synchronous_standby_names in {region} is `{}`: after a promotion every commit waits for standbys \
-                     that may not be there",
-                    to.synchronous_standby_names
-                ),
-                "empty it on the standby, and set it again after the reverse",
-            );
-        }
+        judge_standby(to, &mut add);
     }
     if let Some(from) = from {
-        let region = &from.region;
-        if !from.may_fence {
-            add(
-                format!("the role may not make the server in {region} read-only and end its sessions"),
-                "use a superuser, or grant pg_signal_backend, pg_read_all_stats, EXECUTE ON pg_reload_conf() and \
-                 ALTER SYSTEM ON PARAMETER default_transaction_read_only (PostgreSQL 15)",
-            );
-        }
-        if !from.rewindable {
-            add(
-                format!("wal_log_hints and data checksums are off in {region}: pg_rewind cannot bring it back"),
-                "set wal_log_hints = on and restart, or plan for a full copy after a failover",
-            );
-        }
-        if !from.synchronous_standby_names.is_empty() {
-            add(
-                format!(
-                    "synchronous_standby_names in {region} is `{}`: commits hang while no such standby answers, and a \
-                     commit whose client gave up becomes visible later",
-                    from.synchronous_standby_names
-                ),
-                "name more standbys than are needed (ANY 1 (a, b)), and keep an eye on the standbys",
-            );
-        }
+        judge_primary(from, &mut add);
     }
     if let (Some(from), Some(to)) = (from, to) {
         if from.version != to.version {
@@ -248,6 +174,91 @@ pub(super) fn judge(from: Option<&Checked>, to: Option<&Checked>) -> Vec<Concern
         }
     }
     concerns
+}
+
+/// The member that would be promoted.
+fn judge_standby(to: &Checked, add: &mut impl FnMut(String, &str)) {
+    let region = &to.region;
+    if to.retry_ms > 1_000 {
+        add(
+            format!(
+                "wal_retrieve_retry_interval in {region} is {} ms: a promotion right after the primary's death \
+                 stalled 5 s in about half of the runs measured at 5000 ms, and never at 100 ms",
+                to.retry_ms
+            ),
+            "set wal_retrieve_retry_interval = 100ms there and reload",
+        );
+    }
+    match to.reply.role() {
+        Role::Standby => match to.reply.answer().and_then(|answer| answer.receiver.as_ref()) {
+            Some(receiver) if receiver.status == "streaming" => {
+                if to.slot.is_none() {
+                    add(
+                        format!("{region} streams without a replication slot: the primary may remove WAL it needs"),
+                        "create a physical slot on the primary and name it in primary_slot_name",
+                    );
+                }
+            }
+            Some(receiver) => {
+                add(format!("{region} does not stream: its WAL receiver is {}", receiver.status), "see its log");
+            }
+            None => add(
+                format!("{region} does not stream: it has no WAL receiver"),
+                "correct primary_conninfo and see its log",
+            ),
+        },
+        role => add(
+            format!("expected a standby in {region}, found {role}"),
+            "make it a standby of the primary before anything fails over to it",
+        ),
+    }
+    if to.replay_paused {
+        add(format!("replay is paused in {region}"), "SELECT pg_wal_replay_resume() there");
+    }
+    if !to.may_promote {
+        add(
+            format!("the role may not promote in {region}"),
+            "GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO the role, on the primary",
+        );
+    }
+    if !to.synchronous_standby_names.is_empty() {
+        add(
+            format!(
+                "synchronous_standby_names in {region} is `{}`: after a promotion every commit waits for standbys \
+                 that may not be there",
+                to.synchronous_standby_names
+            ),
+            "empty it on the standby, and set it again after the reverse",
+        );
+    }
+}
+
+/// The member that would be left.
+fn judge_primary(from: &Checked, add: &mut impl FnMut(String, &str)) {
+    let region = &from.region;
+    if !from.may_fence {
+        add(
+            format!("the role may not make the server in {region} read-only and end its sessions"),
+            "use a superuser, or grant pg_signal_backend, pg_read_all_stats, EXECUTE ON pg_reload_conf() and \
+             ALTER SYSTEM ON PARAMETER default_transaction_read_only (PostgreSQL 15)",
+        );
+    }
+    if !from.rewindable {
+        add(
+            format!("wal_log_hints and data checksums are off in {region}: pg_rewind cannot bring it back"),
+            "set wal_log_hints = on and restart, or plan for a full copy after a failover",
+        );
+    }
+    if !from.synchronous_standby_names.is_empty() {
+        add(
+            format!(
+                "synchronous_standby_names in {region} is `{}`: commits hang while no such standby answers, and a \
+                 commit whose client gave up becomes visible later",
+                from.synchronous_standby_names
+            ),
+            "name more standbys than are needed (ANY 1 (a, b)), and keep an eye on the standbys",
+        );
+    }
 }
 
 #[cfg(test)]
@@ -292,8 +303,8 @@ mod tests {
 
     #[test]
     fn each_weakness_raises_one_concern_with_its_figure() {
-        let (from, to) = (side("fra", false), side("dub", true));
         type Change = fn(&mut Checked, &mut Checked);
+        let (from, to) = (side("fra", false), side("dub", true));
         let table: [(Change, &str); 11] = [
             (|_, to| to.retry_ms = 5_000, "is 5000 ms"),
             (|_, to| to.slot = None, "without a replication slot"),

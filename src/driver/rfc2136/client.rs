@@ -26,30 +26,22 @@ impl Rfc2136 {
         World { primary, others }
     }
 
-    /// The serial is asked for first, so that it is never newer than the values beside it.
+    /// All questions to one server at once, so that a silent server costs `limit` and no more.
     async fn ask(&self, server: SocketAddr, limit: Duration) -> Reading {
-        let soa = dns::soa(server, &self.settings.zone, limit).await.ok();
-        let records = &self.settings.records;
-        let answers = join_all(records.iter().map(|r| dns::ask(server, &r.name, r.kind, limit))).await;
-        Reading { server, answers, soa }
+        let records = join_all(self.settings.records.iter().map(|r| dns::ask(server, &r.name, r.kind, limit)));
+        let (answers, soa) = join(records, dns::soa(server, &self.settings.zone, limit)).await;
+        Reading { server, answers, soa: soa.ok() }
     }
 
-    /// Sends an update; the errors of the key come back as words with a remedy.
-    pub(super) async fn send(&self, sets: &[Replacement], rehearse: bool, limit: Duration) -> Sent {
-        let key = match self.key() {
-            Ok(key) => key,
-            Err(why) => return Sent::BadKey { why },
-        };
+    /// Sends an update (`rehearse`: one that cannot change anything). `Err`: the key cannot sign, so nothing was sent; why, in words.
+    pub(super) async fn send(&self, sets: &[Replacement], rehearse: bool, limit: Duration) -> Result<Reply, String> {
+        let key = self.key()?;
         let (server, zone, now) = (self.settings.primary, &self.settings.zone, self.clock.now());
-        let reply = if rehearse {
+        Ok(if rehearse {
             dns::rehearse(server, zone, &key, sets, now, limit).await
         } else {
             dns::replace(server, zone, &key, sets, now, limit).await
-        };
-        match reply {
-            Reply::Key(fault) => Sent::BadKey { why: fault.explain(&key, server, now) },
-            reply => Sent::Reply(reply),
-        }
+        })
     }
 
     fn key(&self) -> Result<Key, String> {
@@ -57,18 +49,6 @@ impl Rfc2136 {
         let secret = self.secrets.resolve(&declared.secret).map_err(|error| told(&error))?;
         Key::new(declared, &secret).map_err(|error| told(&error))
     }
-}
-
-/// What became of an update.
-#[derive(Debug)]
-pub(super) enum Sent {
-    /// The key cannot sign, or the server does not accept its signature: nothing was changed.
-    BadKey {
-        /// Why, and what to do.
-        why: String,
-    },
-    /// What the server said.
-    Reply(Reply),
 }
 
 /// An error with its causes in one line.

@@ -213,3 +213,129 @@ fn record_fact(record: &Record, answer: &Answer) -> Value {
         other => json!({"record": title, "values": [], "answer": other.to_string()}),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{net::dns::RrSet, spec::RecordType};
+
+    const FRA: &str = "10.1.0.80";
+    const DUB: &str = "10.2.0.80";
+    const AMS: &str = "10.3.0.80";
+
+    /// Two records (www, api) with the same values by region; two servers.
+    fn settings() -> Settings {
+        let by_region = json!([
+            {"region": "fra", "values": [FRA]}, {"region": "dub", "values": [DUB]}, {"region": "ams", "values": [AMS]},
+        ]);
+        let record = |name: &str| json!({"name": name, "type": "A", "ttlSeconds": 30, "byRegion": by_region});
+        Settings::read(&json!({
+            "zone": "dr.test", "server": "127.0.0.1:53", "authoritative": ["127.0.0.2:53"],
+            "key": {"name": "k", "algorithm": "hmac-sha256", "secret": {"env": "T"}},
+            "records": [record("www.dr.test"), record("api.dr.test")],
+        }))
+        .unwrap()
+    }
+
+    fn dub() -> RegionName {
+        RegionName::new("dub").unwrap()
+    }
+
+    fn a(value: &str) -> Answer {
+        Answer::Records(RrSet::declared(RecordType::A, 60, &[value.to_owned()]).unwrap())
+    }
+
+    fn silent() -> Answer {
+        Answer::Silent { why: "no answer".into() }
+    }
+
+    fn world(primary: [Answer; 2], other: [Answer; 2]) -> World {
+        let reading = |server: &str, answers: [Answer; 2]| Reading {
+            server: server.parse().unwrap(),
+            answers: answers.into(),
+            soa: Some(Soa { serial: 7, negative_ttl: 5 }),
+        };
+        World { primary: reading("127.0.0.1:53", primary), others: vec![reading("127.0.0.2:53", other)] }
+    }
+
+    fn word(found: &Observed) -> &'static str {
+        match found {
+            Observed::Already { .. } => "already",
+            Observed::Ready { .. } => "ready",
+            Observed::Refused { .. } => "refused",
+            Observed::Unknown { .. } => "unknown",
+        }
+    }
+
+    #[test]
+    fn a_switch_is_judged_by_the_primary_and_done_when_every_server_answers() {
+        let at = |value: &str| [a(value), a(value)];
+        // (primary, other server, dns.switch, dns.verify)
+        let cases = [
+            (at(DUB), at(DUB), "already", "already"),
+            (at(FRA), at(FRA), "ready", "ready"),
+            (at(AMS), at(AMS), "ready", "ready"),
+            ([a(DUB), a(FRA)], at(FRA), "ready", "ready"),
+            (at(DUB), at(FRA), "ready", "ready"),
+            (at(DUB), at("10.9.9.9"), "ready", "ready"),
+            (at(FRA), [silent(), silent()], "ready", "unknown"),
+            (at(DUB), [silent(), a(DUB)], "ready", "unknown"),
+            (at(DUB), [a(DUB), Answer::Closed], "ready", "unknown"),
+            ([a(FRA), a("10.9.9.9")], at(FRA), "refused", "ready"),
+            ([a(FRA), Answer::Alias { target: "x.test".into() }], at(FRA), "refused", "ready"),
+            ([a(FRA), Answer::NoData], at(FRA), "ready", "ready"),
+            ([Answer::NoSuchName, Answer::NoSuchName], at(FRA), "ready", "ready"),
+            ([a(FRA), silent()], at(FRA), "unknown", "unknown"),
+            ([a("10.9.9.9"), silent()], at(FRA), "unknown", "unknown"),
+            ([a(DUB), Answer::NotAuthoritative], at(DUB), "unknown", "unknown"),
+            ([a(DUB), Answer::Code { code: "SERVFAIL".into() }], at(DUB), "unknown", "unknown"),
+            ([Answer::Closed, Answer::Closed], at(DUB), "unknown", "unknown"),
+        ];
+        for (primary, other, switch, verify) in cases {
+            let world = world(primary, other);
+            assert_eq!(word(&observed(&settings(), &dub(), &world)), switch, "switch {world:?}");
+            assert_eq!(word(&verified(&settings(), &dub(), &world)), verify, "verify {world:?}");
+        }
+    }
+
+    #[test]
+    fn every_record_of_the_update_carries_the_condition_that_was_judged() {
+        let world = world([a(FRA), Answer::NoSuchName], [a(FRA), Answer::NoSuchName]);
+        let Judgement::Ready { update, .. } = judge(&settings(), &dub(), &world) else { panic!("not ready") };
+        let Answer::Records(live) = a(FRA) else { panic!("no records") };
+        let expects: Vec<_> = update.iter().map(|set| set.expect.clone()).collect();
+        assert_eq!(expects, [Expect::Exactly(live), Expect::NoName]);
+        assert!(update.iter().all(|set| set.new.values == [DUB] && set.new.ttl == 30), "{update:?}");
+    }
+
+    #[test]
+    fn nothing_is_sent_to_a_primary_that_has_the_values_while_another_server_lags() {
+        let lagging = world([a(DUB), a(DUB)], [a(FRA), a(DUB)]);
+        let Judgement::Ready { update, behind } = judge(&settings(), &dub(), &lagging) else { panic!("not ready") };
+        assert_eq!(update, []);
+        assert_eq!(behind, ["127.0.0.2:53 answers 10.1.0.80 (TTL 60 s) for www.dr.test A"]);
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_expected_and_found() {
+        let world = world([a("10.9.9.9"), a(FRA)], [a(FRA), a(FRA)]);
+        let Observed::Refused { expected, found, .. } = observed(&settings(), &dub(), &world) else { panic!() };
+        assert_eq!(expected, "www.dr.test A to be 10.1.0.80 (fra) or 10.2.0.80 (dub) or 10.3.0.80 (ams)");
+        assert_eq!(found, "10.9.9.9 (TTL 60 s) on 127.0.0.1:53: somebody else changed it; it will not be overwritten");
+    }
+
+    #[test]
+    fn a_region_without_values_is_refused() {
+        let world = world([a(FRA), a(FRA)], [a(FRA), a(FRA)]);
+        let rom = RegionName::new("rom").unwrap();
+        assert_eq!(word(&observed(&settings(), &rom, &world)), "refused");
+    }
+
+    #[test]
+    fn old_answers_live_as_long_as_the_observed_time_to_live_says() {
+        let at = |answers: [Answer; 2]| stale(&settings(), &world(answers.clone(), answers));
+        assert_eq!(at([a(FRA), a(FRA)]), 60);
+        assert_eq!(at([Answer::NoSuchName, Answer::NoData]), 5);
+        assert_eq!(at([silent(), silent()]), 30);
+    }
+}

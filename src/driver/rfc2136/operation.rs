@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Rfc2136,
-    client::{ASK, Sent},
+    client::ASK,
     observe::{self, Judgement, World},
 };
 use crate::{
@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 impl Rfc2136 {
     pub(super) async fn look(&self, call: &Call) -> Observed {
-        let world = self.read(call.timeout).await;
+        let world = self.read(self.left(self.end(call))).await;
         if call.verb == Verb::DnsVerify {
             observe::verified(&self.settings, &call.destination, &world)
         } else {
@@ -45,36 +45,37 @@ impl Rfc2136 {
         }
         if !update.is_empty() {
             match self.send(&update, false, self.left(end).min(call.timeout / 2)).await {
-                Sent::Reply(Reply::Done) => {}
-                other => return self.not_done(other),
+                Ok(Reply::Done) => {}
+                Ok(reply) => return self.not_done(reply),
+                Err(why) => return Attempt::NotApplied { why, retry: false },
             }
         }
         self.read_back(toward, &before, end).await
     }
 
     /// Every way in which an update did not succeed.
-    fn not_done(&self, sent: Sent) -> Attempt {
+    fn not_done(&self, reply: Reply) -> Attempt {
         let (zone, primary) = (crate::net::dns::bare(&self.settings.zone), self.settings.primary);
-        match sent {
-            Sent::BadKey { why } => Attempt::NotApplied { why, retry: false },
-            Sent::Reply(Reply::ConditionFailed { code }) => Attempt::NotApplied {
+        match reply {
+            Reply::Key { why, .. } => Attempt::NotApplied { why, retry: false },
+            Reply::ConditionFailed { code } => Attempt::NotApplied {
                 why: format!(
                     "somebody changed the record between looking and updating, and it was not overwritten ({code} from {primary}); look who, then retry the step (a wildcard record answers like this too: declare the name itself)"
                 ),
                 retry: false,
             },
-            Sent::Reply(Reply::Refused { code }) => Attempt::NotApplied {
+            Reply::Refused { code } => Attempt::NotApplied {
                 why: format!(
                     "{primary} does not let the key `{}` update zone {zone} ({code}); grant it the records in the server's update policy, and check that the server is the zone's primary",
                     self.settings.key.name
                 ),
                 retry: false,
             },
-            Sent::Reply(Reply::NotSent { why }) => {
+            Reply::NotSent { why } => {
                 Attempt::NotApplied { why: format!("the update was not sent: {why}"), retry: true }
             }
-            Sent::Reply(Reply::Lost { why }) => Attempt::Unknown { why },
-            Sent::Reply(Reply::Done | Reply::Key(_)) => Attempt::Unknown { why: "the reply was not understood".into() },
+            Reply::Lost { why } => Attempt::Unknown { why },
+            Reply::Done => Attempt::Unknown { why: "the update was applied and not read back".into() },
         }
     }
 

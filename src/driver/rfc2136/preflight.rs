@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Rfc2136,
-    client::{ASK, Sent},
+    client::ASK,
     observe::{self, Judgement, World},
 };
 use crate::{
@@ -107,17 +107,19 @@ impl Rfc2136 {
         let primary = self.settings.primary;
         let (what, remedy) = match self.send(&sets, true, ASK).await {
             // A condition that failed was answered with a signature: the key works, and the record changed while we looked.
-            Sent::Reply(Reply::Done | Reply::ConditionFailed { .. }) => return None,
-            Sent::BadKey { why } => (format!("a signed test update was not accepted: {why}"), "repair the key".into()),
-            Sent::Reply(Reply::Refused { code }) => (
+            Ok(Reply::Done | Reply::ConditionFailed { .. }) => return None,
+            Ok(Reply::Key { why, .. }) | Err(why) => (
+                format!("a signed test update was not accepted: {why}"),
+                format!("repair the key `{}`, here or on {primary}", self.settings.key.name),
+            ),
+            Ok(Reply::Refused { code }) => (
                 format!("{primary} does not let the key `{}` update the records ({code})", self.settings.key.name),
                 "grant the key the records' names and types in the server's update policy".into(),
             ),
-            Sent::Reply(Reply::NotSent { why } | Reply::Lost { why }) => (
+            Ok(Reply::NotSent { why } | Reply::Lost { why }) => (
                 format!("a signed test update got no answer: {why}"),
                 format!("let this machine reach {primary} over TCP"),
             ),
-            Sent::Reply(Reply::Key(_)) => return None, // `send` has put it into words.
         };
         Some(Concern { what, remedy })
     }

@@ -8,8 +8,7 @@
 
 use std::{
     collections::BTreeMap,
-    error::Error,
-    fmt, io,
+    fmt,
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -18,16 +17,17 @@ use aws_sdk_s3::{
     Client,
     config::{
         BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RequestChecksumCalculation,
-        ResponseChecksumValidation, RuntimeComponents, http::HttpResponse,
-        interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig, timeout::TimeoutConfig,
+        ResponseChecksumValidation, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextRef,
+        retry::RetryConfig, timeout::TimeoutConfig,
     },
-    error::{BoxError, ProvideErrorMetadata, SdkError},
+    error::BoxError,
     primitives::ByteStream,
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, OnceCell};
 
+pub(super) use super::trouble::{Trouble, deepest, trouble};
 use crate::{model::RegionName, net::http::CONNECT_TIMEOUT, port::Secrets, spec::S3Member};
 
 /// One try of a small call. A listing page of 1,000 keys comes well within it.
@@ -38,41 +38,6 @@ const OPERATION: Duration = Duration::from_secs(6);
 const BACKOFF: Duration = Duration::from_millis(100);
 /// An object whose write can never match: asking to write it shows whether writing is allowed, and changes nothing.
 const PROBE_KEY: &str = ".lifeboat/probe/never";
-
-/// Why a call gave no result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// Nothing listens there, or the call could not even be made: certainly not done.
-    Refused(String),
-    /// No answer, or none that could be understood: it may have been done.
-    Silent(String),
-    /// The server answered that it may not be done.
-    Denied(String),
-    /// The server answered something else: certainly not done.
-    Answered { status: u16, code: String, message: String },
-    /// It could not be asked: a secret, a setting.
-    NotAsked(String),
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(why) | Self::Silent(why) | Self::Denied(why) | Self::NotAsked(why) => f.write_str(why),
-            Self::Answered { status, code, message } => write!(f, "the server answered {status} {code}: {message}"),
-        }
-    }
-}
-
-impl Trouble {
-    /// The answer has this error code.
-    pub(super) fn is(&self, wanted: &str) -> bool {
-        matches!(self, Self::Answered { code, .. } if code == wanted)
-    }
-    /// The answer has this status.
-    pub(super) fn has_status(&self, wanted: u16) -> bool {
-        matches!(self, Self::Answered { status, .. } if *status == wanted)
-    }
-}
 
 /// An object in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +101,7 @@ impl Bucket {
     /// A client with the credentials as they are now.
     pub(super) async fn client(&self) -> Result<Client, Trouble> {
         let (Some(access), Some(secret)) = (&self.member.access_key, &self.member.secret_key) else {
-            return Ok(self.chain.get_or_init(|| self.from_chain()).await.clone());
+            return Ok(self.chain.get_or_init(|| self.chained()).await.clone());
         };
         let resolve = |reference| self.secrets.resolve(reference).map_err(|error| Trouble::NotAsked(error.to_string()));
         let (access, secret) = (resolve(access)?, resolve(secret)?);
@@ -162,7 +127,7 @@ impl Bucket {
         }
     }
 
-    async fn from_chain(&self) -> Client {
+    async fn chained(&self) -> Client {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         let location = self.member.location.clone().or_else(|| self.endpoint.is_some().then(|| "us-east-1".into()));
         if let Some(location) = location {
@@ -276,15 +241,12 @@ impl Bucket {
     /// Puts a policy, or takes it away. The same policy twice is the same as once, so it is tried three times.
     pub(super) async fn set_policy(&self, policy: Option<String>) -> Result<(), Trouble> {
         let client = self.client().await?;
-        match policy {
-            Some(text) => {
-                let put = client.put_bucket_policy().bucket(&self.name).policy(text);
-                put.send().await.map(|_| ()).map_err(|error| trouble(&error))
-            }
-            None => {
-                let delete = client.delete_bucket_policy().bucket(&self.name);
-                delete.send().await.map(|_| ()).map_err(|error| trouble(&error))
-            }
+        if let Some(text) = policy {
+            let put = client.put_bucket_policy().bucket(&self.name).policy(text);
+            put.send().await.map(|_| ()).map_err(|error| trouble(&error))
+        } else {
+            let delete = client.delete_bucket_policy().bucket(&self.name);
+            delete.send().await.map(|_| ()).map_err(|error| trouble(&error))
         }
     }
 
@@ -372,57 +334,7 @@ pub(super) fn patiently() -> aws_sdk_s3::config::Builder {
     let limits = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(Duration::from_secs(150))
-        .operation_timeout(Duration::from_secs(300))
+        .operation_timeout(Duration::from_mins(5))
         .build();
     aws_sdk_s3::Config::builder().timeout_config(limits)
-}
-
-/// What an error of the client library means.
-pub(super) fn trouble<E>(error: &SdkError<E, HttpResponse>) -> Trouble
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let service = error.as_service_error();
-    match (status, error) {
-        (Some(403), _) => Trouble::Denied(format!(
-            "the server answered 403 {}",
-            service.and_then(ProvideErrorMetadata::code).unwrap_or("Forbidden")
-        )),
-        // A gateway that lost the reply of the server behind it says nothing about that server.
-        (Some(502 | 504), _) => Trouble::Silent("a gateway lost the server's reply".into()),
-        (Some(status @ 300..), _) => Trouble::Answered {
-            status,
-            code: service.and_then(ProvideErrorMetadata::code).unwrap_or("without a code").to_owned(),
-            message: service
-                .and_then(ProvideErrorMetadata::message)
-                .unwrap_or("no message")
-                .chars()
-                .take(200)
-                .collect(),
-        },
-        (Some(status), _) => Trouble::Silent(format!("the answer with status {status} was not understood")),
-        (None, SdkError::ConstructionFailure(_)) => {
-            Trouble::NotAsked(format!("the request could not be made: {}", deepest(error)))
-        }
-        (None, SdkError::TimeoutError(_)) => Trouble::Silent("no answer in time".into()),
-        (None, error) => {
-            let refused = std::iter::successors(error.source(), |cause| Error::source(*cause))
-                .filter_map(|cause| cause.downcast_ref::<io::Error>())
-                .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused);
-            if refused {
-                Trouble::Refused("connection refused: nothing listens there".into())
-            } else {
-                Trouble::Silent(format!("no answer: {}", deepest(error)))
-            }
-        }
-    }
-}
-
-/// The last cause, which holds the least of our own words.
-pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |cause| Error::source(*cause))
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
 }

@@ -17,7 +17,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
     types::{ChecksumMode, CompletedMultipartUpload, CompletedPart},
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 
 use super::{
     client::{Bucket, Inventory, Trouble, deepest, patiently, trouble},
@@ -46,7 +46,16 @@ pub(super) enum Side {
 }
 
 /// The data of both buckets, and what `there` lacks.
-pub(super) async fn measure(here: &Bucket, there: &Bucket, prefix: Option<&str>) -> Result<(Inventory, Gap), Trouble> {
+pub(super) fn measure<'a>(
+    here: &'a Bucket,
+    there: &'a Bucket,
+    prefix: Option<&'a str>,
+) -> BoxFuture<'a, Result<(Inventory, Gap), Trouble>> {
+    // Boxed: the client library's futures are large, and this one stands in many others.
+    Box::pin(compared(here, there, prefix))
+}
+
+async fn compared(here: &Bucket, there: &Bucket, prefix: Option<&str>) -> Result<(Inventory, Gap), Trouble> {
     let (ours, theirs) = futures::try_join!(here.list(prefix), there.list(prefix))?;
     let (ours, theirs) = (data_only(ours), data_only(theirs));
     let unsure: Vec<&String> = ours

@@ -19,6 +19,7 @@ mod operation;
 mod params;
 mod policy;
 mod survey;
+mod trouble;
 
 use std::{
     fmt,
@@ -107,7 +108,7 @@ impl S3 {
                 return Err(S3Error::HalfAKey { name, region: member.region.clone() });
             }
         }
-        let buckets = target.members.into_iter().map(|member| Bucket::new(member, Arc::clone(&secrets))).collect();
+        let buckets = target.members.into_iter().map(move |member| Bucket::new(member, Arc::clone(&secrets))).collect();
         Ok(Self { name, prefix: target.prefix, buckets, measured: Mutex::default() })
     }
 

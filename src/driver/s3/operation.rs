@@ -159,21 +159,17 @@ async fn fill(s3: &S3, from: &Bucket, to: &Bucket, permit: &Permit, limit: Durat
         }
     };
     let filled = timeout(limit, filling).await;
-    match filled {
-        Ok(loss) => {
-            let loss = loss?;
-            copy_markers(from, to, permit).await?;
-            Ok((observe::copied(objects, bytes, 0), loss))
-        }
-        Err(_) => {
-            let missing = missing.map_or_else(|| "an unknown number".to_owned(), |count| count.to_string());
-            let why = format!(
-                "{} had not caught up after {limit:?}: {objects} objects copied, {missing} still missing at the last look; fence the source first, or give it more time",
-                to.region
-            );
-            Err(Stop::not_applied(why, true))
-        }
+    if let Ok(loss) = filled {
+        let loss = loss?;
+        copy_markers(from, to, permit).await?;
+        return Ok((observe::copied(objects, bytes, 0), loss));
     }
+    let missing = missing.map_or_else(|| "an unknown number".to_owned(), |count| count.to_string());
+    let why = format!(
+        "{} had not caught up after {limit:?}: {objects} objects copied, {missing} still missing at the last look; fence the source first, or give it more time",
+        to.region
+    );
+    Err(Stop::not_applied(why, true))
 }
 
 /// Copies the heartbeat markers: they measure how far the copy has come.

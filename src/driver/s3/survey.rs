@@ -58,7 +58,12 @@ pub(super) async fn marker(bucket: &Bucket) -> Result<Option<(Marker, String)>, 
 }
 
 /// What the bucket shows of itself.
-pub(super) async fn look(bucket: &Bucket) -> Look {
+pub(super) fn look(bucket: &Bucket) -> BoxFuture<'_, Look> {
+    // Boxed: the client library's futures are large, and this one stands in many others.
+    Box::pin(asked(bucket))
+}
+
+async fn asked(bucket: &Bucket) -> Look {
     let marker = match marker(bucket).await {
         Ok(marker) => marker,
         Err(trouble) => return Look::from_trouble(&trouble),
@@ -175,15 +180,7 @@ pub(super) async fn preflight(s3: &S3, source: &RegionName, destination: &Region
         async { futures::try_join!(from.keeps_versions(), to.keeps_versions()) },
         copy::measure(from, to, s3.prefix.as_deref())
     );
-    if let Ok((ours, theirs)) = versions
-        && ours != theirs
-    {
-        let word = |keeps| if keeps { "keeps" } else { "does not keep" };
-        found.push(Concern {
-            what: format!("{source} {} old versions of objects and {destination} {} them", word(ours), word(theirs)),
-            remedy: "enable versioning on both buckets".into(),
-        });
-    }
+    found.extend(of_versions(&versions, source, destination));
     match compared {
         Ok((inventory, gap)) => found.extend(of_gap(&compare::loss(&inventory, &gap), &gap, source, destination)),
         Err(trouble) => found.push(Concern {
@@ -213,6 +210,27 @@ fn of_member(bucket: &Bucket, look: &Look) -> Option<Concern> {
             "give these credentials s3:PutObject and s3:DeleteObject",
         ),
         Look::Seen(_) => None,
+    }
+}
+
+fn of_versions(
+    versions: &Result<(bool, bool), Trouble>,
+    source: &RegionName,
+    destination: &RegionName,
+) -> Option<Concern> {
+    match versions {
+        Ok((ours, theirs)) if ours != theirs => {
+            let (with, without) = if *ours { (source, destination) } else { (destination, source) };
+            Some(Concern {
+                what: format!("old versions of objects are kept in {with} and not in {without}"),
+                remedy: "enable versioning on both buckets".into(),
+            })
+        }
+        Err(Trouble::Denied(why)) => Some(Concern {
+            what: format!("whether old versions of objects are kept cannot be seen: {why}"),
+            remedy: "give these credentials s3:GetBucketVersioning on both buckets".into(),
+        }),
+        Ok(_) | Err(_) => None,
     }
 }
 

@@ -20,7 +20,7 @@ static WAIT: Descriptor = Descriptor {
     observable: true,
     touches: Touches::Neither,
     expected: Duration::from_secs(10),
-    timeout: Duration::from_secs(3600),
+    timeout: Duration::from_hours(1),
     attempts: 1,
     outputs: &["waited_seconds"],
     check,
@@ -60,14 +60,14 @@ mod tests {
 
     use super::*;
 
-    fn with(value: Value) -> Map<String, Value> {
+    fn with(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn a_wait_takes_a_number_of_seconds_or_an_expression() {
         for good in [json!({"seconds": 0}), json!({"seconds": 1.5}), json!({"seconds": "{{ steps.a.n }}"})] {
-            assert_eq!(check(&with(good)), Ok(()));
+            assert_eq!(check(&with(&good)), Ok(()));
         }
         for bad in [
             json!({}),
@@ -76,8 +76,8 @@ mod tests {
             json!({"seconds": "soon"}),
             json!({"seconds": "{{ n }}", "second": 1}),
         ] {
-            assert!(check(&with(bad.clone())).is_err(), "{bad}");
+            assert!(check(&with(&bad)).is_err(), "{bad}");
         }
-        assert_eq!(seconds(&with(json!({"seconds": " 2.5 "}))), Ok(Duration::from_millis(2500)));
+        assert_eq!(seconds(&with(&json!({"seconds": " 2.5 "}))), Ok(Duration::from_millis(2500)));
     }
 }

@@ -52,7 +52,7 @@ fn condition(place: Place<'_, '_>, text: &str, path: &Path, notes: &mut Notes<'_
     }
     match decide::holds(text, &Value::Null) {
         Ok(false) => {
-            notes.add(Code::NeverHolds, path, "this is false whatever happens", "correct it, or remove the step")
+            notes.add(Code::NeverHolds, path, "this is false whatever happens", "correct it, or remove the step");
         }
         Ok(true) => notes.add(Code::AlwaysHolds, path, "this is true whatever happens", "remove it"),
         Err(error) => notes.add(Code::BadExpression, path, error.to_string(), "compare something: `a == b`"),
@@ -67,7 +67,7 @@ fn texts(place: Place<'_, '_>, value: &Value, path: &Path, notes: &mut Notes<'_,
     match value {
         Value::String(text) if decide::is_template(text) => known(place, decide::compile_check_text(text), path, notes),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| texts(place, item, &path.at(index), notes))
+            items.iter().enumerate().for_each(|(index, item)| texts(place, item, &path.at(index), notes));
         }
         Value::Object(map) => parameters(place, map, path, notes),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -90,10 +90,6 @@ fn check_name(place: Place<'_, '_>, name: &UsedName, path: &Path, notes: &mut No
     let mut parts = name.path.iter().map(String::as_str);
     match (parts.next().unwrap_or_default(), parts.next()) {
         ("steps", Some(step)) => check_output(place, name, step, parts.next(), path, notes),
-        ("output", _) if !place.after => {
-            let help = "write steps.NAME.OUTPUT for the output of an earlier step";
-            notes.add(Code::UnknownName, path, "`output` is known only after the act, in `verify`", help);
-        }
         (first, _) if decide::TOP_NAMES.contains(&first) => {}
         (first, _) => {
             let steps = place.book.steps.iter().map(|step| step.name.as_str());

@@ -58,11 +58,11 @@ fn check_record(
         );
     } else if name != zone && !name.ends_with(&format!(".{zone}")) {
         let message = format!("`{}` is not in the zone `{zone}`", record.name);
-        notes.add(Code::OutsideZone, &path.key("name"), message, format!("write {}.{zone}, or correct the zone", name));
+        notes.add(Code::OutsideZone, &path.key("name"), message, format!("write {name}.{zone}, or correct the zone"));
     }
     let list = path.key("byRegion");
     let regions = record.by_region.iter().map(|entry| &entry.region);
-    target::check_regions(group, &list, regions, Code::RecordLacksRegion, "values", notes);
+    target::check_regions(group, &list, regions, Code::RecordLacksRegion, "entry", notes);
     for (index, entry) in record.by_region.iter().enumerate() {
         let values = list.at(index).key("values");
         if entry.values.is_empty() {
@@ -78,8 +78,8 @@ fn check_record(
                 notes.add(
                     Code::BadRecordValue,
                     &values.at(at),
-                    format!("`{value}` is no {wanted}"),
-                    format!("write a {wanted}"),
+                    format!("`{value}` is not {wanted}"),
+                    format!("write {wanted}"),
                 );
             }
         }
@@ -88,10 +88,10 @@ fn check_record(
 
 fn fits(kind: RecordType, value: &str) -> Result<(), &'static str> {
     match kind {
-        RecordType::A if !matches!(value.parse(), Ok(IpAddr::V4(_))) => Err("IPv4 address"),
-        RecordType::Aaaa if !matches!(value.parse(), Ok(IpAddr::V6(_))) => Err("IPv6 address"),
-        RecordType::Cname if value.parse::<IpAddr>().is_ok() || !address::is_host_name(value) => Err("host name"),
-        RecordType::Txt if value.is_empty() || value.len() > 255 => Err("text of 1 to 255 bytes"),
+        RecordType::A if !matches!(value.parse(), Ok(IpAddr::V4(_))) => Err("an IPv4 address"),
+        RecordType::Aaaa if !matches!(value.parse(), Ok(IpAddr::V6(_))) => Err("an IPv6 address"),
+        RecordType::Cname if value.parse::<IpAddr>().is_ok() || !address::is_host_name(value) => Err("a host name"),
+        RecordType::Txt if value.is_empty() || value.len() > 255 => Err("a text of 1 to 255 bytes"),
         RecordType::A | RecordType::Aaaa | RecordType::Cname | RecordType::Txt => Ok(()),
     }
 }

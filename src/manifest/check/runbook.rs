@@ -145,11 +145,12 @@ fn check_cycle(book: &Book<'_>, notes: &mut Notes<'_, RunbookSpec>) {
     let back = step.needs.iter().position(|need| Some(need.as_str()) == names.get(1).copied());
     let path = Path::spec().key("steps").at(first).key("needs");
     let path = back.map_or_else(|| path.clone(), |index| path.at(index));
-    let message = format!("steps wait for each other: {}", names.join(" needs "));
+    let message =
+        format!("steps wait for each other: {}", names.join(", which needs ").replacen(", which needs", " needs", 1));
     notes.add(Code::Cycle, &path, message, "remove one of these needs");
 }
 
-/// Asks the drivers whether they take the parameters. Names in their answer that stand in `with` are where to look.
+/// Asks the drivers whether they take the parameters. The first name in backticks of their answer is where to look.
 fn check_parameters(
     with: &serde_json::Map<String, serde_json::Value>,
     facts: &[&'static Descriptor],
@@ -157,9 +158,12 @@ fn check_parameters(
     notes: &mut Notes<'_, RunbookSpec>,
 ) {
     for why in facts.iter().filter_map(|facts| (facts.check)(with).err()) {
-        let named = with.keys().find(|key| why.contains(&format!("`{key}`")));
-        let at = named.map_or_else(|| path.clone(), |key| path.key(key));
-        notes.add_at_key(Code::WrongParameter, &at, why, "correct or remove it");
+        let word = why.split('`').nth(1).filter(|word| with.contains_key(*word));
+        let at = word.map_or_else(|| path.clone(), |key| path.key(key));
+        let mut words = why.split('`').skip(1).step_by(2);
+        let meant = words.next().and_then(|found| suggest::closest(found, words));
+        let help = meant.map_or_else(|| "correct or remove it".to_owned(), |word| format!("did you mean `{word}`?"));
+        notes.add_at_key(Code::WrongParameter, &at, why.clone(), help);
     }
 }
 

@@ -39,13 +39,13 @@ pub(super) fn check_regions<'r>(
     for (index, name) in regions.enumerate() {
         let path = list.at(index).key("region");
         if let Some(first) = seen.insert(name, index) {
-            let message = format!("region `{name}` has {what} already, number {} of the list", first + 1);
+            let message = format!("region `{name}` has its {what} already, number {} of the list", first + 1);
             notes.add(Code::MemberTwice, &path, message, "keep one of the two");
         }
         match group.regions.iter().find(|region| region.name == *name).map(|region| region.role) {
             Some(MemberRole::Preferred | MemberRole::Standby) => {}
             Some(MemberRole::Witness) => {
-                let message = format!("region `{name}` is a witness, and has {what}");
+                let message = format!("region `{name}` is a witness, and has a {what}");
                 notes.add(Code::WitnessServes, &path, message, "remove it, or give the region `role: Standby`");
             }
             None => {
@@ -57,7 +57,7 @@ pub(super) fn check_regions<'r>(
     }
     for region in group.regions.iter().filter(|region| region.role != MemberRole::Witness) {
         if !seen.contains_key(&region.name) {
-            let message = format!("region `{}` serves and has not {what}", region.name);
+            let message = format!("region `{}` serves and has no {what}", region.name);
             notes.add_at_key(missing, list, message, format!("add an entry with `region: {}`", region.name));
         }
     }
@@ -82,7 +82,7 @@ fn check_postgres(
 ) {
     let list = path.key("members");
     let regions = target.members.iter().map(|member| &member.region);
-    check_regions(group, &list, regions, Code::RegionWithoutMember, "a member", notes);
+    check_regions(group, &list, regions, Code::RegionWithoutMember, "member", notes);
     let mut servers = Vec::new();
     for (index, member) in target.members.iter().enumerate() {
         let at = list.at(index).key("url");
@@ -146,7 +146,7 @@ fn check_text(text: &str, path: &Path, notes: &mut Notes<'_, ProtectionGroupSpec
 fn check_s3(group: &ProtectionGroupSpec, target: &S3Target, path: &Path, notes: &mut Notes<'_, ProtectionGroupSpec>) {
     let list = path.key("members");
     let regions = target.members.iter().map(|member| &member.region);
-    check_regions(group, &list, regions, Code::RegionWithoutMember, "a member", notes);
+    check_regions(group, &list, regions, Code::RegionWithoutMember, "member", notes);
     let mut buckets = Vec::new();
     for (index, member) in target.members.iter().enumerate() {
         if let Some(endpoint) = &member.endpoint {

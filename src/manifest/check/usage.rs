@@ -168,16 +168,19 @@ fn check_catch_up(
     path: &Path,
     notes: &mut Notes<'_, RunbookSpec>,
 ) {
-    let catch_up = match verb {
-        Verb::DatabasePromote => Verb::DatabaseCatchUp,
-        Verb::StoragePromote => Verb::StorageCatchUp,
+    let (catch_up, fence) = match verb {
+        Verb::DatabasePromote => (Verb::DatabaseCatchUp, Verb::DatabaseFence),
+        Verb::StoragePromote => (Verb::StorageCatchUp, Verb::StorageFence),
         _ => return,
     };
     if book.facts_of(step, catch_up).is_empty() {
         return;
     }
     let Some(target) = &step.target else { return };
-    let places = book.places(catch_up, Some(target));
+    // What was copied before the fence may be old by now: only a catch-up after it counts.
+    let fences = book.places(fence, Some(target));
+    let mut places = book.places(catch_up, Some(target));
+    places.retain(|catch_up| fences.is_empty() || book.graph.any_before(&fences, *catch_up));
     if places.is_empty() || !book.graph.any_before(&places, place) {
         let message = format!("a {} promotes `{target}` without waiting for its last writes", using.kind);
         let help = match places.first().and_then(|place| book.steps.get(*place)) {

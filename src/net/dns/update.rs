@@ -137,7 +137,12 @@ pub enum Reply {
         code: String,
     },
     /// Not applied: the signature was not accepted.
-    Key(KeyFault),
+    Key {
+        /// The server's code.
+        fault: KeyFault,
+        /// What is wrong and what to do about it, for a person.
+        why: String,
+    },
     /// Not applied: the server would not.
     Refused {
         /// `REFUSED`, `NOTZONE` …
@@ -273,15 +278,16 @@ async fn send(server: SocketAddr, key: &Key, mut message: Message, now: Timestam
     if reply.metadata.id != message.metadata.id {
         return Reply::Lost { why: format!("{server} replied to another message than the update") };
     }
-    read(&reply, verifier.verify(&raw).is_ok(), server)
+    let signed = verifier.verify(&raw).is_ok();
+    read(&reply, signed, server, |fault| fault.explain(key, server, now))
 }
 
 /// What a reply says. BADKEY and BADSIG cannot be signed (RFC 8945 section 5.3.2); any other reply is believed only when it is.
-fn read(reply: &Message, signed: bool, server: SocketAddr) -> Reply {
+fn read(reply: &Message, signed: bool, server: SocketAddr, explain: impl Fn(KeyFault) -> String) -> Reply {
     let code = reply.metadata.response_code;
     let fault = reply.signature().and_then(|tsig| fault(&tsig.data));
     match (code, fault) {
-        (ResponseCode::NotAuth, Some(fault)) => return Reply::Key(fault),
+        (ResponseCode::NotAuth, Some(fault)) => return Reply::Key { fault, why: explain(fault) },
         _ if !signed => {
             return Reply::Lost {
                 why: format!("{server} replied {} without the key's signature, which proves nothing", mnemonic(code)),
@@ -318,7 +324,7 @@ fn fault(tsig: &TSIG) -> Option<KeyFault> {
 
 impl KeyFault {
     /// What is wrong and what to do about it, for a person. `now` is our own clock's time.
-    pub fn explain(self, key: &Key, server: SocketAddr, now: Timestamp) -> String {
+    fn explain(self, key: &Key, server: SocketAddr, now: Timestamp) -> String {
         let (name, algorithm) = (bare(key.signer.signer_name()), key.signer.algorithm());
         match self {
             Self::Unknown => format!(
@@ -359,6 +365,7 @@ mod tests {
     fn only_a_signed_reply_is_believed_and_only_key_errors_may_be_unsigned() {
         let server: SocketAddr = "127.0.0.1:53".parse().unwrap();
         let time = Timestamp::from_second(0x6500_0000).unwrap();
+        let key = |fault| Reply::Key { fault, why: String::new() };
         let cases = [
             (reply(ResponseCode::NoError, None), true, Some(Reply::Done)),
             (reply(ResponseCode::NoError, None), false, None),
@@ -369,16 +376,16 @@ mod tests {
             (reply(ResponseCode::Refused, None), false, None),
             (reply(ResponseCode::NotAuth, None), true, Some(Reply::Refused { code: "NOTAUTH".into() })),
             (reply(ResponseCode::ServFail, None), true, None),
-            (reply(ResponseCode::NotAuth, Some(TsigError::BadKey)), false, Some(Reply::Key(KeyFault::Unknown))),
-            (reply(ResponseCode::NotAuth, Some(TsigError::BadSig)), false, Some(Reply::Key(KeyFault::Signature))),
+            (reply(ResponseCode::NotAuth, Some(TsigError::BadKey)), false, Some(key(KeyFault::Unknown))),
+            (reply(ResponseCode::NotAuth, Some(TsigError::BadSig)), false, Some(key(KeyFault::Signature))),
             (
                 reply(ResponseCode::NotAuth, Some(TsigError::BadTime)),
                 true,
-                Some(Reply::Key(KeyFault::Time { server: Some(time) })),
+                Some(key(KeyFault::Time { server: Some(time) })),
             ),
         ];
         for (message, signed, expected) in cases {
-            let found = read(&message, signed, server);
+            let found = read(&message, signed, server, |_| String::new());
             match expected {
                 Some(expected) => assert_eq!(found, expected),
                 None => assert!(matches!(found, Reply::Lost { .. }), "{found:?}"),

@@ -11,7 +11,15 @@ use lifeboat::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-pub struct TestCatalog;
+pub(super) struct TestCatalog;
+
+/// Which side becomes the copy.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reverse {
+    #[serde(default, rename = "member")]
+    _member: Option<String>,
+}
 
 type Check = fn(&Map<String, Value>) -> Result<(), String>;
 
@@ -22,18 +30,18 @@ fn takes<T: DeserializeOwned>(with: &Map<String, Value>) -> Result<(), String> {
 fn facts(verb: Verb) -> Descriptor {
     use Effect::{Changes, Destroys, Reads};
     use Touches::{Both, Destination, Neither, Source, SourceIfAlive};
-    let (touches, effect, expected, outputs, check): (Touches, Effect, u64, &'static [&'static str], Check) = match verb {
+    let (touches, effect, expected, outputs, check): (Touches, Effect, u64, &'static [&'static str], Check) = match verb
+    {
         Verb::DatabaseFence => (SourceIfAlive, Destroys, 5, &["method", "effect"], takes::<NoParams>),
-        Verb::DatabaseUnfence => (Source, Changes, 5, &[], takes::<NoParams>),
+        Verb::DatabaseUnfence | Verb::StorageUnfence => (Source, Changes, 5, &[], takes::<NoParams>),
         Verb::DatabaseCatchUp => (Both, Reads, 5, &["lag_bytes", "lag_seconds"], takes::<WithinParams>),
         Verb::DatabasePromote => {
             let outputs = &["position", "timeline", "lost_seconds", "lost_bytes"];
             (Destination, Destroys, 5, outputs, takes::<NoParams>)
         }
         Verb::DatabaseVerify => (Destination, Changes, 1, &["position"], takes::<NoParams>),
-        Verb::DatabaseReverse => (Both, Destroys, 60, &[], takes::<NoParams>),
+        Verb::DatabaseReverse => (Both, Destroys, 60, &[], takes::<Reverse>),
         Verb::StorageFence => (SourceIfAlive, Changes, 5, &["method", "effect"], takes::<NoParams>),
-        Verb::StorageUnfence => (Source, Changes, 5, &[], takes::<NoParams>),
         Verb::StorageCatchUp => (Both, Changes, 30, &["copied", "bytes"], takes::<WithinParams>),
         Verb::StoragePromote => (Destination, Changes, 5, &["objects", "missing"], takes::<NoParams>),
         Verb::StorageVerify => (Destination, Changes, 1, &[], takes::<NoParams>),
@@ -53,7 +61,7 @@ fn facts(verb: Verb) -> Descriptor {
         observable: true,
         touches,
         expected: Duration::from_secs(expected),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         attempts: 3,
         outputs,
         check,

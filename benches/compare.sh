@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Builds lifeboat and compares whole processes with their peers; see compare.py for what is printed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cargo build --locked --release
+exec python3 benches/compare.py "$@"
