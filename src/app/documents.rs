@@ -110,6 +110,7 @@ impl Papers {
 fn missing(runbook: &str) -> AppError {
     AppError::Missing {
         what: format!("there is no runbook `{runbook}` in the documents"),
-        remedy: "name the file that holds it with --file, or leave the group's `runbooks` out to use the built-in".into(),
+        remedy: "name the file that holds it with --file, or leave the group's `runbooks` out to use the built-in"
+            .into(),
     }
 }

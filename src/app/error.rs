@@ -1,8 +1,8 @@
 //! What keeps a flow from its end, with what to do about it.
 
 use crate::{
-    evidence::RecordError,
     engine::EngineError,
+    evidence::RecordError,
     manifest::Finding,
     model::{GroupName, RunId},
     port::{LeaseError, StoreError},
@@ -112,9 +112,11 @@ impl AppError {
     /// Which way it did not get there.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Settings(_) | Self::Findings { .. } | Self::NoDocuments | Self::NoGroup { .. } | Self::Missing { .. } => {
-                Fault::Usage
-            }
+            Self::Settings(_)
+            | Self::Findings { .. }
+            | Self::NoDocuments
+            | Self::NoGroup { .. }
+            | Self::Missing { .. } => Fault::Usage,
             Self::Route(NoRoute::AlreadyThere { .. }) | Self::Refused { .. } => Fault::Refused,
             Self::Route(_) => Fault::Usage,
             Self::Store { source, .. } => store_fault(source),
@@ -134,7 +136,11 @@ impl AppError {
             Self::NoDocuments => Some("name files or folders with --file, or set LIFEBOAT_FILES".into()),
             Self::NoGroup { there, .. } => {
                 let there: Vec<_> = there.iter().map(GroupName::as_str).collect();
-                Some(if there.is_empty() { "they hold no ProtectionGroup".into() } else { format!("they hold {}", there.join(", ")) })
+                Some(if there.is_empty() {
+                    "they hold no ProtectionGroup".into()
+                } else {
+                    format!("they hold {}", there.join(", "))
+                })
             }
             Self::Refused { remedy, .. } | Self::Missing { remedy, .. } => Some(remedy.clone()),
             Self::Lease(LeaseError::Held { key, .. }) => {
@@ -145,7 +151,9 @@ impl AppError {
             Self::Store { source: StoreError::RunClosed { run }, .. } => {
                 Some(format!("it is over; `lifeboat run show {run}` shows how it ended"))
             }
-            Self::Store { source: StoreError::NoRun { .. }, .. } => Some("`lifeboat run list` shows the runs there are".into()),
+            Self::Store { source: StoreError::NoRun { .. }, .. } => {
+                Some("`lifeboat run list` shows the runs there are".into())
+            }
             Self::Store { source: StoreError::Corrupt { .. }, .. } => {
                 Some("keep the file as it is, and go on with --data-dir elsewhere".into())
             }
@@ -156,7 +164,13 @@ impl AppError {
                 Some(format!("look with `lifeboat run show {run}`, then go on with `lifeboat run resume {run}`"))
             }
             Self::Driver { .. } => Some("correct the target's settings in the documents".into()),
-            Self::Settings(_) | Self::Findings { .. } | Self::Route(_) | Self::Store { .. } | Self::Engine(_) | Self::Record(_) | Self::Machine { .. } => None,
+            Self::Settings(_)
+            | Self::Findings { .. }
+            | Self::Route(_)
+            | Self::Store { .. }
+            | Self::Engine(_)
+            | Self::Record(_)
+            | Self::Machine { .. } => None,
         }
     }
 }
@@ -174,5 +188,7 @@ fn store_fault(source: &StoreError) -> Fault {
 
 /// What to do about a run that is still open.
 pub fn go_on(run: &RunId) -> String {
-    format!("look at it with `lifeboat run show {run}`; go on with `lifeboat run resume {run}`, or end it with `lifeboat run cancel {run}`")
+    format!(
+        "look at it with `lifeboat run show {run}`; go on with `lifeboat run resume {run}`, or end it with `lifeboat run cancel {run}`"
+    )
 }

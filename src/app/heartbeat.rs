@@ -191,7 +191,9 @@ impl<'a> Beating<'a> {
     fn start(&mut self) {
         let limit = self.heart.period.max(Duration::from_secs(1)) * 4;
         for (target, aim) in &self.aims {
-            let (Some(driver), Some(region)) = (self.drivers.targets.get(target), aim.regions.get(aim.at)) else { continue };
+            let (Some(driver), Some(region)) = (self.drivers.targets.get(target), aim.regions.get(aim.at)) else {
+                continue;
+            };
             if self.busy.insert(Key::Beat(target.clone())) {
                 self.flight.push(beat(self.app, target.clone(), region.clone(), Arc::clone(driver), limit).boxed());
             }

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use super::Survey;
 use crate::{
     engine,
-    model::{Capability, Event, EventBody, Facts, Loss, Observed, Opened, Run, RunId, StepIndex, TargetName, Term, Verb},
+    model::{
+        Capability, Event, EventBody, Facts, Loss, Observed, Opened, Run, RunId, StepIndex, TargetName, Term, Verb,
+    },
     port::{Call, Clock, Drivers, Known, ObserverReport},
 };
 

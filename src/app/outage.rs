@@ -54,7 +54,12 @@ pub(super) fn probes_of(region: &Region) -> Vec<ProbeSpec> {
 }
 
 /// Asks every probe of a region once, side by side.
-pub(super) async fn probe_all(prober: &dyn Prober, clock: &dyn Clock, region: &RegionName, probes: &[ProbeSpec]) -> Vec<Probed> {
+pub(super) async fn probe_all(
+    prober: &dyn Prober,
+    clock: &dyn Clock,
+    region: &RegionName,
+    probes: &[ProbeSpec],
+) -> Vec<Probed> {
     join_all(probes.iter().map(|spec| async move {
         let at = clock.now();
         let (healthy, detail) = match prober.probe(spec).await {

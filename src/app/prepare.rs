@@ -163,7 +163,9 @@ impl App {
             let Some((ended, _)) = summary.closed else { continue };
             let (_, events) = self.read(&summary.run).await?;
             if history::acted(&events) {
-                return Ok(history::cools_until(ended, group.cooldown_seconds).filter(|until| *until > self.clock.now()));
+                return Ok(
+                    history::cools_until(ended, group.cooldown_seconds).filter(|until| *until > self.clock.now())
+                );
             }
         }
         Ok(None)
@@ -186,7 +188,10 @@ impl Drawn {
     /// What forbids the run, whatever its gates say later.
     pub fn objections(&self, seen: &Witnessed) -> Result<(), AppError> {
         if let Some(run) = &self.open {
-            return Err(AppError::Refused { what: format!("run {run} of this group is still open"), remedy: go_on(run) });
+            return Err(AppError::Refused {
+                what: format!("run {run} of this group is still open"),
+                remedy: go_on(run),
+            });
         }
         let misplaced = route::misplaced(&self.route(), &seen.survey);
         if !misplaced.is_empty() {

@@ -24,10 +24,8 @@ impl App {
     /// Builds the record of a run as it stands, and keeps it.
     pub(super) async fn keep(&self, id: &RunId) -> Result<Option<Kept>, AppError> {
         let record = self.build(id).await?;
-        let text = serde_json::to_string_pretty(&record).map_err(|error| AppError::Machine {
-            intent: format!("write the record of {id}"),
-            source: error.into(),
-        })?;
+        let text = serde_json::to_string_pretty(&record)
+            .map_err(|error| AppError::Machine { intent: format!("write the record of {id}"), source: error.into() })?;
         let file = self.settings.evidence().join(format!("{id}.json"));
         write(&file, text.as_bytes())
             .map_err(|source| AppError::Machine { intent: format!("write the record {}", file.display()), source })?;

@@ -71,7 +71,10 @@ pub(super) fn serves<'a>(group: &'a Group, runs: &'a [RunSummary]) -> Option<&'a
         Some((_, Outcome::Succeeded | Outcome::CompletedWithExceptions)) => true,
         Some((_, Outcome::Failed | Outcome::Cancelled | Outcome::Unwound)) | None => false,
     });
-    moved.map(|run| &run.destination).filter(|region| group.serving().any(|other| other == *region)).or(group.preferred())
+    moved
+        .map(|run| &run.destination)
+        .filter(|region| group.serving().any(|other| other == *region))
+        .or(group.preferred())
 }
 
 /// Chooses the way. `from` and `to` are what was typed.

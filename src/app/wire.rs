@@ -109,7 +109,8 @@ impl Tools {
     pub fn open_targets(&self, group: &Group) -> Result<Drivers, AppError> {
         let mut drivers = Drivers::default();
         for target in &group.targets {
-            let driver = self.target(target).map_err(|why| AppError::Driver { what: format!("target {}", target.name), why })?;
+            let driver =
+                self.target(target).map_err(|why| AppError::Driver { what: format!("target {}", target.name), why })?;
             drivers.targets.insert(target.name.clone(), driver);
         }
         Ok(drivers)
@@ -118,7 +119,9 @@ impl Tools {
     fn target(&self, target: &TargetRef) -> Result<Arc<dyn Driver>, String> {
         let (name, settings, secrets) = (target.name.as_str(), &target.settings, Arc::clone(&self.secrets));
         match target.driver.as_str() {
-            "postgres" => Ok(Arc::new(postgres::Postgres::open(name, settings, secrets).map_err(|error| chain(&error))?)),
+            "postgres" => {
+                Ok(Arc::new(postgres::Postgres::open(name, settings, secrets).map_err(|error| chain(&error))?))
+            }
             "s3" => Ok(Arc::new(s3::S3::open(name, settings, secrets).map_err(|error| chain(&error))?)),
             "rfc2136" => {
                 let driver = rfc2136::Rfc2136::open(&target.name, settings, secrets).map_err(|error| chain(&error))?;

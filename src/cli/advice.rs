@@ -15,9 +15,9 @@ pub(super) fn of_blockers(run: &Run, step: &str, reasons: &[Blocker]) -> Vec<Adv
     if reasons.iter().any(|reason| matches!(reason, Blocker::ApprovalsMissing { .. })) {
         advice.push(format!("let another person stand behind it: lifeboat approve {id}"));
     }
-    let cured = reasons.iter().any(|reason| {
-        reason.accepted_by().is_none() && !matches!(reason, Blocker::ApprovalsMissing { .. })
-    });
+    let cured = reasons
+        .iter()
+        .any(|reason| reason.accepted_by().is_none() && !matches!(reason, Blocker::ApprovalsMissing { .. }));
     if cured {
         advice.push(format!("when it is cured, look again: lifeboat run retry {id} {step}"));
     } else if !risks.is_empty() {
@@ -61,7 +61,9 @@ pub(super) fn of_pause(run: &Run, reason: &PauseReason) -> Vec<Advice> {
         PauseReason::OutcomeUnknown { step } => {
             let step = name(step);
             vec![
-                format!("see for yourself whether {step} was done; it is looked at again with: lifeboat run retry {id} {step}"),
+                format!(
+                    "see for yourself whether {step} was done; it is looked at again with: lifeboat run retry {id} {step}"
+                ),
                 format!("or, when it need not be so: lifeboat run skip {id} {step} --reason \"…\""),
             ]
         }
@@ -75,8 +77,9 @@ pub(super) fn of_pause(run: &Run, reason: &PauseReason) -> Vec<Advice> {
 fn ending(run: &Run) -> Option<Advice> {
     let id = &run.id;
     let group = &id.group;
-    (!run.past_no_return())
-        .then(|| format!("or end the run and take back what it did: lifeboat run cancel {id} --unwind --yes-i-mean {group}"))
+    (!run.past_no_return()).then(|| {
+        format!("or end the run and take back what it did: lifeboat run cancel {id} --unwind --yes-i-mean {group}")
+    })
 }
 
 /// What to do about a run as it stands.

@@ -45,9 +45,8 @@ pub(super) struct Way {
 
 /// The names of the risks.
 pub(super) fn risk() -> impl clap::builder::TypedValueParser<Value = Risk> {
-    PossibleValuesParser::new(Risk::ALL.map(Risk::as_str)).try_map(|name| {
-        Risk::ALL.into_iter().find(|risk| risk.as_str() == name).ok_or("no such risk")
-    })
+    PossibleValuesParser::new(Risk::ALL.map(Risk::as_str))
+        .try_map(|name| Risk::ALL.into_iter().find(|risk| risk.as_str() == name).ok_or("no such risk"))
 }
 
 impl Way {

@@ -43,7 +43,8 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             if findings.is_empty() {
                 let (regions, groups, runbooks) =
                     (documents.regions.len(), documents.groups.len(), documents.runbooks.len());
-                desk.screen.line(format_args!("checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}"));
+                desk.screen
+                    .line(format_args!("checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}"));
             }
         }
     }

@@ -103,7 +103,9 @@ fn risk_text(risk: Risk) -> &'static str {
 
 fn verb_entry(verb: Verb) -> Entry {
     let drivers: Vec<(&str, &Descriptor)> = match verb.capability() {
-        Capability::General => Wired.descriptor(None, Capability::General, verb).map(|found| ("lifeboat", found)).into_iter().collect(),
+        Capability::General => {
+            Wired.descriptor(None, Capability::General, verb).map(|found| ("lifeboat", found)).into_iter().collect()
+        }
         capability => Wired
             .drivers()
             .into_iter()
@@ -124,7 +126,12 @@ fn verb_entry(verb: Verb) -> Entry {
         text.push_str("no driver offers it yet\n");
     }
     let phase = verb.phase().map_or_else(String::new, |phase| format!(", counted as {}", phase.as_str()));
-    Entry { word: verb.as_str(), what: "verb", title: format!("{}{phase}", about(verb)), text: text.trim_end().to_owned() }
+    Entry {
+        word: verb.as_str(),
+        what: "verb",
+        title: format!("{}{phase}", about(verb)),
+        text: text.trim_end().to_owned(),
+    }
 }
 
 fn about(verb: Verb) -> &'static str {

@@ -72,9 +72,13 @@ fn say(watch: &Watch) -> String {
             period.as_secs_f64()
         ),
         Watch::Failing { times, since } => format!("every probe failed, {times} in a row, since {since:.3}"),
-        Watch::CannotTell { failing } => format!("cannot tell: {} fails, and others do not; nothing starts", failing.join(", ")),
+        Watch::CannotTell { failing } => {
+            format!("cannot tell: {} fails, and others do not; nothing starts", failing.join(", "))
+        }
         Watch::Healthy => "every probe is healthy again".into(),
-        Watch::DestinationNotFine { why } => format!("the source is down, and the destination is not fine: {why}; nothing starts"),
+        Watch::DestinationNotFine { why } => {
+            format!("the source is down, and the destination is not fine: {why}; nothing starts")
+        }
         Watch::Moved { run } => format!("run {run} came in between; the plan is made anew"),
     }
 }

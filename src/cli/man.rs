@@ -9,10 +9,13 @@ use super::{Cli, Desk, complaint::Complaint, exit::Exit, screen::Format};
 
 /// Print the manual page, or write all of them into a folder.
 #[derive(Debug, clap::Args)]
-#[command(hide = true, after_help = "\
+#[command(
+    hide = true,
+    after_help = "\
 Examples:
   lifeboat man | man -l -
-  lifeboat man --dir target/man")]
+  lifeboat man --dir target/man"
+)]
 pub(super) struct Args {
     /// Write one page for each verb into this folder.
     #[arg(long, value_name = "DIR")]

@@ -12,8 +12,8 @@ mod advice;
 mod approve;
 mod begin;
 mod check;
-mod completions;
 mod complaint;
+mod completions;
 mod confirm;
 mod crds;
 mod drill;
@@ -158,10 +158,8 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let Everywhere { file, data_dir, actor, output, color, quiet, verbose, log_json } = cli.everywhere;
-    let desk = Desk {
-        screen: Arc::new(Screen::new(output, color, quiet)),
-        typed: Typed { data_dir, files: file, actor },
-    };
+    let desk =
+        Desk { screen: Arc::new(Screen::new(output, color, quiet)), typed: Typed { data_dir, files: file, actor } };
     let ended = start(verbose, log_json, &desk).and_then(|runtime| runtime.block_on(act(cli.verb, &desk)));
     ended.unwrap_or_else(|complaint| complaint::complain(&desk.screen, &complaint)).into()
 }

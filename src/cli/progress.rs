@@ -122,7 +122,9 @@ pub(super) fn line(event: &Event, run: &Run, took: Option<f64>) -> String {
     let widest = run.plan().steps.iter().map(|step| step.name.as_str().len()).max().unwrap_or(0).max(3);
     let name = row.step.as_ref().map_or("run", |step| step.as_str());
     let what = match (&event.body, took) {
-        (EventBody::Done { attempt: 1.., .. }, Some(took)) => row.what.replacen("done", &format!("done in {took:.3} s"), 1),
+        (EventBody::Done { attempt: 1.., .. }, Some(took)) => {
+            row.what.replacen("done", &format!("done in {took:.3} s"), 1)
+        }
         (EventBody::Undone { .. }, Some(took)) => format!("{} in {took:.3} s", row.what),
         (EventBody::Opened(_), _) => format!("{}: {}", run.id, row.what),
         _ => row.what.clone(),
@@ -139,9 +141,10 @@ fn tone(body: &EventBody) -> Option<Tone> {
     match body {
         EventBody::Done { .. } => Some(Tone::Good),
         EventBody::Closed { outcome: crate::model::Outcome::Succeeded } => Some(Tone::Good),
-        EventBody::Closed { .. } | EventBody::Paused { .. } | EventBody::ApprovalAsked { .. } | EventBody::Lost { .. } => {
-            Some(Tone::Warn)
-        }
+        EventBody::Closed { .. }
+        | EventBody::Paused { .. }
+        | EventBody::ApprovalAsked { .. }
+        | EventBody::Lost { .. } => Some(Tone::Warn),
         EventBody::Blocked { .. } | EventBody::Failed { .. } | EventBody::Stuck { .. } => Some(Tone::Bad),
         EventBody::Skipped { .. } => Some(Tone::Dim),
         EventBody::Opened(_)

@@ -67,10 +67,16 @@ pub(super) fn draw(screen: &Screen, record: &Record) {
     head.push(vec!["runbook".into(), format!("{} {}", record.runbook.name, record.runbook.digest)]);
     for approval in &record.approvals {
         let of = approval.step.as_ref().map_or_else(|| "the run".into(), ToString::to_string);
-        head.push(vec!["approved".into(), format!("{of} by {} at {:.3}{}", approval.by, approval.at, said(&approval.reason))]);
+        head.push(vec![
+            "approved".into(),
+            format!("{of} by {} at {:.3}{}", approval.by, approval.at, said(&approval.reason)),
+        ]);
     }
     for risk in &record.accepted {
-        head.push(vec!["accepted".into(), format!("{} by {} at {:.3}{}", risk.risk, risk.by, risk.at, said(&risk.reason))]);
+        head.push(vec![
+            "accepted".into(),
+            format!("{} by {} at {:.3}{}", risk.risk, risk.by, risk.at, said(&risk.reason)),
+        ]);
     }
     for estimate in &record.estimates {
         let when = estimate.step.as_ref().map_or_else(|| "when it was opened".into(), |step| format!("before {step}"));

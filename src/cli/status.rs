@@ -69,10 +69,16 @@ fn draw(screen: &Screen, status: &Status) {
             Some(holder) => format!("driven by {holder}"),
             None => format!("nobody drives it; lifeboat run show {}", open.summary.run),
         };
-        screen.line(format_args!("  {} {} {}, {driven}", tint(Tone::Warn, "open run"), open.summary.run, open.summary.kind));
+        screen.line(format_args!(
+            "  {} {} {}, {driven}",
+            tint(Tone::Warn, "open run"),
+            open.summary.run,
+            open.summary.kind
+        ));
     }
     if let Some(last) = &status.last {
-        let end = last.summary.closed.map(|(at, outcome)| format!("{} at {at:.0}", outcome.as_str())).unwrap_or_default();
+        let end =
+            last.summary.closed.map(|(at, outcome)| format!("{} at {at:.0}", outcome.as_str())).unwrap_or_default();
         screen.line(format_args!("  last run {} {}: {end}", last.summary.run, last.summary.kind));
         for line in record::measures(&last.measures) {
             screen.line(format_args!("    {line}"));
@@ -109,7 +115,11 @@ fn observer(screen: &Screen, observed: &Observed) {
     screen.text(&columns(&probes.collect::<Vec<_>>()));
     let markers = report.markers.iter().map(|marker| {
         let age = report.at.duration_since(marker.at).as_secs_f64().max(0.0);
-        vec![format!("    {}", marker.region), marker.target.to_string(), format!("marker {age:.1} s before the report")]
+        vec![
+            format!("    {}", marker.region),
+            marker.target.to_string(),
+            format!("marker {age:.1} s before the report"),
+        ]
     });
     screen.text(&columns(&markers.collect::<Vec<_>>()));
 }

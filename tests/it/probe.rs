@@ -299,15 +299,16 @@ async fn waiting_gives_up_in_time_with_the_last_reason() {
     let silent = edge(mute.local_addr().unwrap());
     let cases = [
         (&closed, json!({"probe": "edge", "within": 1}), 30_000, "connection refused"),
-        (&closed, json!({"probe": "edge"}), 1000, "connection refused"),
-        (&silent, json!({"probe": "edge", "within": 60}), 1200, "no answer from"),
+        (&closed, json!({"probe": "edge"}), 2000, "connection refused"),
+        (&silent, json!({"probe": "edge", "within": 60}), 3000, "no answer from"),
     ];
     for (probe, with, timeout, words) in cases {
-        let start = Instant::now();
+        let driver = awaiting(probe);
         let call = call(with, Duration::from_millis(timeout));
-        let Attempt::NotApplied { why, retry } = awaiting(probe).act(&permit(), &call).await else { panic!("applied") };
+        let start = Instant::now();
+        let Attempt::NotApplied { why, retry } = driver.act(&permit(), &call).await else { panic!("applied") };
         assert!(why.contains(words) && why.contains("probe edge of region dub") && retry, "{why}");
-        assert!(start.elapsed() < Duration::from_millis(timeout.min(1500)), "{:?} {why}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_millis(timeout.min(3000)), "{:?} {why}", start.elapsed());
     }
 }
 

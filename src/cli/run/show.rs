@@ -32,7 +32,8 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let screen = &desk.screen;
     let advice = advice::of_run(&run);
     if screen.format == Format::Json {
-        screen.json(&json!({ "run": run.id, "state": run.state, "steps": run.steps, "advice": advice, "record": built }));
+        screen
+            .json(&json!({ "run": run.id, "state": run.state, "steps": run.steps, "advice": advice, "record": built }));
         return Ok(Exit::Success);
     }
     record::draw(screen, &built);

@@ -58,6 +58,8 @@ impl Postgres {
     }
 
     async fn look(&self, call: &Call) -> Observed {
+        let call = call.oriented();
+        let call = call.as_ref();
         if call.verb == Verb::DatabaseFence {
             return fence::observe(&self.members, call).await;
         }
@@ -97,6 +99,8 @@ impl Postgres {
     }
 
     async fn apply(&self, permit: &Permit, call: &Call) -> Attempt {
+        let call = call.oriented();
+        let call = call.as_ref();
         match call.verb {
             Verb::DatabaseFence => fence::act(&self.members, permit, call).await,
             Verb::DatabaseUnfence => operation::unfence(&self.members, permit, call).await,

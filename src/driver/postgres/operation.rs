@@ -71,7 +71,7 @@ pub(super) async fn promote(members: &Members, permit: &Permit, call: &Call) -> 
     let begin = async {
         let session = members.open(member, Limits::within(LOOK)).await.map_err(|e| not_in("promote", &e))?;
         let reply = ask(&session, &members.params.table).await.map_err(|e| not(told(&e), true))?;
-        Ok((session, reply))
+        Ok::<_, Attempt>((session, reply))
     };
     let mut source = pin!(source);
     // The source is asked meanwhile, and never waited for before the promotion.

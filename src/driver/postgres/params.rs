@@ -10,7 +10,9 @@ use crate::{
     model::{Effect, RegionName, Verb},
     net::postgres::{Address, BadUrl, Server},
     port::{Descriptor, Touches},
-    spec::{BadChoice, FenceMethod, FenceMethodKind, HttpCall, PostgresTarget, ProgramCall, ReadOnlyFence},
+    spec::{
+        BadChoice, FenceMethod, FenceMethodKind, HttpCall, PostgresTarget, ProgramCall, ReadOnlyFence, ReverseParams,
+    },
 };
 
 /// Settings that cannot be used.
@@ -203,7 +205,11 @@ static DESCRIPTORS: [Descriptor; 6] = [
         ..describe(Verb::DatabasePromote, Effect::Destroys, 300, 60)
     },
     Descriptor { attempts: 3, ..describe(Verb::DatabaseVerify, Effect::Changes, 100, 30) },
-    Descriptor { touches: Touches::Both, ..describe(Verb::DatabaseReverse, Effect::Destroys, 30_000, 3_600) },
+    Descriptor {
+        touches: Touches::Both,
+        check: reverse_only,
+        ..describe(Verb::DatabaseReverse, Effect::Destroys, 30_000, 3_600)
+    },
 ];
 
 const fn describe(verb: Verb, effect: Effect, expected_ms: u64, timeout_seconds: u64) -> Descriptor {
@@ -226,6 +232,10 @@ fn nothing(with: &Map<String, Value>) -> Result<(), String> {
         None => Ok(()),
         Some(field) => Err(format!("`{field}` is not a parameter; this verb takes none")),
     }
+}
+
+fn reverse_only(with: &Map<String, Value>) -> Result<(), String> {
+    serde_json::from_value::<ReverseParams>(Value::Object(with.clone())).map(drop).map_err(|error| error.to_string())
 }
 
 fn within_only(with: &Map<String, Value>) -> Result<(), String> {
