@@ -164,7 +164,7 @@ impl Story {
         self.terminal.chapter("Before anything happens: are the documents right, and what would a failover do?");
         self.lifeboat(&["check"])?;
         self.terminal.say("");
-        self.lifeboat(&["plan", "failover", "orders"])
+        self.lifeboat(&["plan", "orders"])
     }
 
     fn fail_over(&mut self) -> Result<bool, Failure> {
@@ -190,7 +190,7 @@ impl Story {
             if failover.ended()? {
                 return Err(format!("lifeboat does not stand by: {}", failover.said()).into());
             }
-            Ok(failover.said().to_lowercase().contains("armed"))
+            Ok(failover.said().to_lowercase().contains("ready:"))
         })
     }
 
@@ -295,7 +295,7 @@ impl Story {
         }
         for line in [
             "lifeboat status",
-            "lifeboat readiness orders",
+            "lifeboat plan orders --kind switchover",
             "lifeboat switchover orders --reason 'to see it' --yes-i-mean orders",
             "lifeboat run watch orders-3",
             "lifeboat evidence show orders-2",
