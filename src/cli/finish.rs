@@ -42,8 +42,11 @@ fn people(screen: &Screen, rested: &Rested, built: &Record, file: Option<&str>) 
     let plan = run.plan();
     let rehearsal = if run.opened.rehearsal { " (rehearsal: nothing was changed)" } else { "" };
     screen.line(format_args!("\n{} {}: {} -> {}{rehearsal}", run.id, tint(tone, word), plan.source, plan.destination));
-    for exception in &built.exceptions {
-        screen.line(format_args!("  {} {}: {}", exception.step, exception.state, exception.what));
+    // While a run is open, what has not started yet is no exception.
+    for exception in built.exceptions.iter().filter(|exception| run.closed().is_some() || exception.state != "waiting")
+    {
+        let what = exception.what.strip_prefix(&format!("{}: ", exception.state)).unwrap_or(&exception.what);
+        screen.line(format_args!("  {} {}: {what}", exception.step, exception.state));
     }
     if run.closed().is_some() && !run.opened.rehearsal {
         measures(screen, &built.measures);

@@ -129,6 +129,7 @@ pub(super) fn line(event: &Event, run: &Run, took: Option<f64>) -> String {
         (EventBody::Opened(_), _) => format!("{}: {}", run.id, row.what),
         _ => row.what.clone(),
     };
+    let what = what.trim_end_matches(": ").to_owned();
     let what = match tone(&event.body) {
         Some(tone) => tint(tone, what),
         None => what,
