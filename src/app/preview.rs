@@ -166,7 +166,7 @@ impl Drawn {
         let name = |index: &StepIndex| self.plan.step(*index).map(|step| step.name.clone());
         let route = self.route();
         let mut objections: Vec<String> =
-            route::misplaced(&route, &seen.survey).iter().map(Misplaced::to_string).collect();
+            route::misplaced(&route, &seen.survey, &route::rejoins(&self.plan)).iter().map(Misplaced::to_string).collect();
         objections.extend(self.open.as_ref().map(|run: &RunId| format!("run {run} of this group is still open")));
         let cooling = self.cooldown_until.filter(|until| *until > now && !self.request.rehearsal);
         Preview {
