@@ -5,7 +5,7 @@ use super::{Notes, runbook::Book};
 use crate::{
     manifest::{code::Code, locate::Path},
     model::Verb,
-    spec::{RunbookSpec, StepSpec},
+    spec::RunbookSpec,
 };
 
 pub(super) fn check(book: &Book<'_>, notes: &mut Notes<'_, RunbookSpec>) {
@@ -20,7 +20,6 @@ pub(super) fn check(book: &Book<'_>, notes: &mut Notes<'_, RunbookSpec>) {
         match verb {
             Some(Verb::DatabasePromote) => fenced(book, place, Verb::DatabaseFence, &path, notes),
             Some(Verb::StoragePromote) => fenced(book, place, Verb::StorageFence, &path, notes),
-            Some(Verb::DatabaseReverse | Verb::StorageReverse) if rejoins(step) => {}
             Some(Verb::DatabaseReverse) => promoted(book, place, Verb::DatabasePromote, &path, notes),
             Some(Verb::StorageReverse) => promoted(book, place, Verb::StoragePromote, &path, notes),
             Some(Verb::DnsSwitch) => {
@@ -38,11 +37,6 @@ pub(super) fn check(book: &Book<'_>, notes: &mut Notes<'_, RunbookSpec>) {
             Some(_) | None => {}
         }
     }
-}
-
-/// A reverse that makes the *destination* a replica comes before a failback's promotion, not after it.
-fn rejoins(step: &StepSpec) -> bool {
-    step.with.get("member").and_then(serde_json::Value::as_str) == Some("destination")
 }
 
 /// A promotion needs a fence before it, where its driver has one: a database the fence of its own target, a storage
