@@ -8,7 +8,7 @@ use super::World;
 use crate::servers::{await_until, postgres::Node};
 
 /// How many events the run has, seen from outside.
-fn events(store: &Path, number: u64) -> u64 {
+fn events(store: &Path, number: i64) -> i64 {
     let Ok(db) = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY) else { return 0 };
     let query = "SELECT coalesce(max(seq), 0) FROM events WHERE grp = 'orders' AND number = ?1";
     db.query_row(query, [number], |row| row.get(0)).unwrap_or(0)

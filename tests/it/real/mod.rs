@@ -104,9 +104,8 @@ impl World {
     /// Starts `lifeboat heartbeat` beside the service and waits for its first report.
     pub(crate) fn heartbeat(&mut self, period: &str) {
         let mut child = self.command(&["heartbeat", "orders", "--period", period]);
-        let words: Vec<_> = std::iter::once(child.get_program().to_owned())
-            .chain(child.get_args().map(ToOwned::to_owned))
-            .collect();
+        let words: Vec<_> =
+            std::iter::once(child.get_program().to_owned()).chain(child.get_args().map(ToOwned::to_owned)).collect();
         let env: Vec<(String, String)> = child
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
@@ -142,9 +141,7 @@ impl World {
     pub(crate) fn acknowledged(&self, kind: &str) -> BTreeSet<u64> {
         let Ok(file) = fs::File::open(self.path(&format!("{kind}.jsonl"))) else { return BTreeSet::new() };
         let lines = BufReader::new(file).lines().map_while(Result::ok);
-        lines
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok()?.get("id")?.as_u64())
-            .collect()
+        lines.filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok()?.get("id")?.as_u64()).collect()
     }
 
     /// Closes the shop: what is on its lists now is all there is.

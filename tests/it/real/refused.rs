@@ -41,8 +41,7 @@ fn a_fence_that_does_not_hold_is_found_out_and_nothing_is_promoted() {
 
 #[test]
 fn lag_beyond_the_objective_waits_for_a_named_person_and_is_measured() {
-    let mut world =
-        World::start(|text| text.replace("recoveryPointSeconds: 5", "recoveryPointSeconds: 1"));
+    let mut world = World::start(|text| text.replace("recoveryPointSeconds: 5", "recoveryPointSeconds: 1"));
     world.heartbeat("0.1");
     // The standby stops receiving, and the primary goes on for two seconds: two seconds of markers to lose.
     world.regions.databases.hold_back(Node::Dub);
@@ -60,7 +59,8 @@ fn lag_beyond_the_objective_waits_for_a_named_person_and_is_measured() {
     world.ends(6, &["run", "resume", "orders-1"]);
     let record = world.record("orders-1");
     assert!(record.accepted.iter().any(|accepted| accepted.risk == Risk::DataLoss && accepted.by.as_str() == "bob"));
-    let lost = record.measures.recovery_point.targets.iter().find(|loss| loss.target.as_str() == "orders-db").expect("a loss");
+    let lost =
+        record.measures.recovery_point.targets.iter().find(|loss| loss.target.as_str() == "orders-db").expect("a loss");
     let seconds = lost.loss.as_ref().and_then(|loss| loss.seconds).expect("seconds");
     assert!((1.5..10.0).contains(&seconds), "{lost:?}");
 }
