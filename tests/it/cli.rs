@@ -12,7 +12,10 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::servers::await_until;
+use crate::servers::{
+    await_until,
+    postgres::{Node, Pair},
+};
 
 /// Long enough for a loaded machine; nothing waits for it when all is well.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -515,6 +518,63 @@ fn the_heartbeat_reports_what_it_sees_and_status_shows_it() {
     stage.run(FAILOVER).with(0);
     let record = stage.run("evidence show orders-1 -o json").json();
     assert_eq!(record["measures"]["recoveryTime"]["basis"], json!("observer report"));
+}
+
+/// A stage whose database is the real pair, fenced by a program, seen by a probe every 0.1 s.
+fn real(pair: &Pair) -> Stage {
+    let probe = |node: Node| {
+        let password = pair.password_file();
+        json!([{"name": "db", "timeoutMs": 1000, "sql": {
+            "url": pair.url(node), "user": "lifeboat", "password": {"file": password}, "tls": {"mode": "disable"},
+        }}])
+    };
+    let stage = Stage { folder: tempfile::tempdir().unwrap() };
+    let region = |node: Node| {
+        json!({"apiVersion": "lifeboat.dev/v1alpha1", "kind": "Region", "metadata": {"name": node.region()},
+               "spec": {"provider": "other", "probes": probe(node)}})
+    };
+    let group = json!({
+        "apiVersion": "lifeboat.dev/v1alpha1", "kind": "ProtectionGroup", "metadata": {"name": "orders"},
+        "spec": {
+            "regions": [{"name": "fra", "role": "Preferred"}, {"name": "dub", "role": "Standby"}],
+            "objectives": {"recoveryTimeSeconds": 30, "recoveryPointSeconds": 10},
+            "detection": {"periodSeconds": 0.1, "failureThreshold": 3},
+            "targets": [{"name": "db", "postgres": pair.target(&json!([pair.fence_command()]))}],
+        },
+    });
+    // JSON is YAML.
+    let documents = [region(Node::Fra), region(Node::Dub), group].map(|document| document.to_string()).join("\n---\n");
+    fs::write(stage.path("orders.yaml"), documents).unwrap();
+    stage
+}
+
+#[test]
+fn a_killed_postgresql_primary_is_failed_over_by_the_process_that_stood_ready() {
+    let pair = Pair::start();
+    let stage = real(&pair);
+    let heart = stage.start("heartbeat orders --period 0.1 --observer ams-1");
+    heart.until("markers of db go to fra");
+    stage.run("plan orders").with(0).says("would act");
+    stage.run("status").with(0).says("primary").says("standby");
+    let running = stage.start(&format!("{FAILOVER} --when-down"));
+    running.until("ready: fra -> dub");
+    let start = Instant::now();
+    pair.kill(Node::Fra);
+    await_until("a write on the standby", LIMIT, || {
+        pair.try_psql(Node::Dub, "create table if not exists t (i int); insert into t values (1)").is_ok()
+    });
+    println!("from kill -9 to the first committed write: {:?}", start.elapsed());
+    let ended = running.ends();
+    println!("{}", ended.out);
+    ended.with(0);
+    // The markers follow the primary.
+    heart.until("markers of db go to dub");
+    let record = stage.run("evidence show orders-1 -o json").json();
+    let measures = &record["measures"];
+    assert_eq!(measures["recoveryTime"]["verdict"], json!("met"), "{measures}");
+    assert_eq!(measures["recoveryPoint"]["verdict"], json!("met"), "{measures}");
+    assert_eq!(record["success"], json!(true));
+    stage.run("status").with(0).says("serves from dub");
 }
 
 #[test]
