@@ -22,6 +22,11 @@ impl Measured {
         let text = fs::read_to_string(&path).map_err(|error| format!("the evidence {}: {error}", path.display()))?;
         Ok(Self { record: serde_json::from_str(&text)? })
     }
+    /// The run got to its end: the group has moved.
+    pub(crate) fn completed(&self) -> bool {
+        // In a failover the dead region's bucket cannot be fenced: that is on record as an exception.
+        matches!(self.record.pointer("/outcome").and_then(Value::as_str), Some("succeeded" | "completedWithExceptions"))
+    }
     fn ms(&self, name: &str) -> Option<f64> {
         let value = self.record.pointer(&format!("/measures/recoveryTime/{name}"))?;
         Some(value.as_f64()? / 1_000.0)

@@ -160,11 +160,15 @@ impl Story {
         if status.success() { Ok(()) } else { Err(format!("lifeboat {} ended with {status}", words.join(" ")).into()) }
     }
 
+    fn measured(&self, run: &str) -> Result<Measured, Failure> {
+        Measured::read(&self.folder.join("data"), run)
+    }
+
     fn check_and_plan(&self) -> Result<(), Failure> {
         self.terminal.chapter("Before anything happens: are the documents right, and what would a failover do?");
         self.lifeboat(&["check"])?;
         self.terminal.say("");
-        self.lifeboat(&["plan", "failover", "orders"])
+        self.lifeboat(&["plan", "orders"])
     }
 
     fn fail_over(&mut self) -> Result<bool, Failure> {
@@ -176,7 +180,7 @@ impl Story {
         self.stop.pause(Duration::from_secs(3))?;
         let before = self.kill()?;
         let status = failover.wait(&self.stop, Duration::from_secs(60))?;
-        if !status.success() {
+        if !self.measured("orders-1")?.completed() {
             return Err(format!("the failover ended with {status}").into());
         }
         self.await_served(Place::Dub, before)?;
@@ -190,7 +194,7 @@ impl Story {
             if failover.ended()? {
                 return Err(format!("lifeboat does not stand by: {}", failover.said()).into());
             }
-            Ok(failover.said().to_lowercase().contains("armed"))
+            Ok(failover.said().to_lowercase().contains("ready:"))
         })
     }
 
@@ -207,7 +211,7 @@ impl Story {
 
     fn compare_failover(&self, before: Timestamp) -> Result<bool, Failure> {
         self.terminal.chapter("What the client saw, beside what Lifeboat measured");
-        let (view, measured) = (View::read(&self.folder)?, Measured::read(&self.folder.join("data"), "orders-1")?);
+        let (view, measured) = (View::read(&self.folder)?, self.measured("orders-1")?);
         let [orders, uploads] = [Kind::Order, Kind::Upload].map(|kind| view.longest_gap(kind, before));
         let lost = |kind, there: &BTreeSet<u64>| view.lost(kind, Place::Fra, Timestamp::UNIX_EPOCH, there);
         let lost_orders = lost(Kind::Order, &self.orders(Place::Dub));
@@ -260,7 +264,7 @@ impl Story {
 
     fn compare_failback(&self, before: Timestamp) -> Result<bool, Failure> {
         self.terminal.chapter("The way back, as the client saw it");
-        let (view, measured) = (View::read(&self.folder)?, Measured::read(&self.folder.join("data"), "orders-2")?);
+        let (view, measured) = (View::read(&self.folder)?, self.measured("orders-2")?);
         let [orders, uploads] = [Kind::Order, Kind::Upload].map(|kind| view.longest_gap(kind, before));
         let lost = |kind, there: &BTreeSet<u64>| view.lost(kind, Place::Dub, Timestamp::UNIX_EPOCH, there);
         let lost_orders = lost(Kind::Order, &self.orders(Place::Fra));
@@ -295,7 +299,7 @@ impl Story {
         }
         for line in [
             "lifeboat status",
-            "lifeboat readiness orders",
+            "lifeboat plan orders --kind switchover",
             "lifeboat switchover orders --reason 'to see it' --yes-i-mean orders",
             "lifeboat run watch orders-3",
             "lifeboat evidence show orders-2",

@@ -153,8 +153,11 @@ impl App {
             looking::within(clock, GLANCE, outage::probe_all(self.tools.prober.as_ref(), clock, destination, probes)),
         );
         let estimates = looking::estimates(&run, &promotions);
+        // Databases alone say what they are. A bucket has no role of its own before the first promotion.
+        let is_database = |index| drawn.plan.step(index).is_some_and(|step| step.verb == Verb::DatabasePromote);
+        let databases = promotions.iter().filter(|(index, _)| is_database(**index));
         let promotions: Vec<Facts> =
-            promotions.values().filter_map(|seen| looking::facts(&seen.observed).cloned()).collect();
+            databases.filter_map(|(_, seen)| looking::facts(&seen.observed).cloned()).collect();
         let outage = Outage { probes: answers.unwrap_or_default(), ..Outage::default() };
         Ok(Witnessed { survey: super::Survey::new(), outage, estimates, promotions })
     }

@@ -193,7 +193,7 @@ impl Drawn {
                 remedy: go_on(run),
             });
         }
-        let misplaced = route::misplaced(&self.route(), &seen.survey);
+        let misplaced = route::misplaced(&self.route(), &seen.survey, &route::rejoins(&self.plan));
         if !misplaced.is_empty() {
             let what = misplaced.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             let two = misplaced.iter().any(|found| matches!(found, super::Misplaced::TwoPrimaries { .. }));

@@ -1,9 +1,9 @@
 //! Which way a run goes: where the group serves now, and where it should go. Pure; the world comes in as what was seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Facts, Group, Outcome, RegionName, Role, RunKind, TargetName},
+    model::{Facts, Group, Outcome, Plan, PlanStep, RegionName, Role, RunKind, TargetName, Verb},
     port::RunSummary,
 };
 
@@ -17,6 +17,12 @@ pub struct Route {
     pub source: RegionName,
     /// The region that should.
     pub destination: RegionName,
+}
+
+impl Route {
+    fn joins(&self, region: &RegionName) -> bool {
+        *region == self.source || *region == self.destination
+    }
 }
 
 /// Why there is no way.
@@ -138,8 +144,21 @@ pub enum Misplaced {
     },
 }
 
+/// Targets whose copy in the destination the run first of all makes a fenced copy of the source's, setting aside what it
+/// held: a bucket that came back after a failover, which nobody could tell that it stands by now. A database is not
+/// among them: what a second primary took is in no copy, and a person has to look at it first.
+pub(super) fn rejoins(plan: &Plan) -> BTreeSet<TargetName> {
+    let rejoins = |step: &&PlanStep| {
+        step.verb == Verb::StorageReverse
+            && step.needs.is_empty()
+            && step.when.is_none()
+            && step.with.get("member").and_then(serde_json::Value::as_str) == Some("destination")
+    };
+    plan.steps.iter().filter(rejoins).filter_map(|step| step.target.clone()).collect()
+}
+
 /// Compares what was seen with the way that was chosen. Members that say nothing object to nothing.
-pub(super) fn misplaced(route: &Route, survey: &Survey) -> Vec<Misplaced> {
+pub(super) fn misplaced(route: &Route, survey: &Survey, rejoins: &BTreeSet<TargetName>) -> Vec<Misplaced> {
     let mut found = Vec::new();
     for (target, facts) in survey {
         let regions: Vec<RegionName> =
@@ -152,6 +171,7 @@ pub(super) fn misplaced(route: &Route, survey: &Survey) -> Vec<Misplaced> {
                 seen: seen.clone(),
                 source_region: route.source.clone(),
             }),
+            [one, two] if rejoins.contains(target) && [one, two].into_iter().all(|region| route.joins(region)) => {}
             [_, _, ..] => found.push(Misplaced::TwoPrimaries { target: target.clone(), regions }),
         }
     }
@@ -253,12 +273,17 @@ mod tests {
             Survey::from([(TargetName::new("db").unwrap(), Facts { sides, ..Facts::default() })])
         };
         let unknown = || Role::Unknown("no answer".into());
-        assert_eq!(misplaced(&route, &seen(&[("fra", Role::Primary), ("dub", Role::Standby)])), []);
-        assert_eq!(misplaced(&route, &seen(&[("fra", unknown()), ("dub", Role::Standby)])), []);
-        assert_eq!(misplaced(&route, &seen(&[])), []);
-        let elsewhere = misplaced(&route, &seen(&[("fra", unknown()), ("dub", Role::Primary)]));
+        let none = BTreeSet::new();
+        assert_eq!(misplaced(&route, &seen(&[("fra", Role::Primary), ("dub", Role::Standby)]), &none), []);
+        assert_eq!(misplaced(&route, &seen(&[("fra", unknown()), ("dub", Role::Standby)]), &none), []);
+        assert_eq!(misplaced(&route, &seen(&[]), &none), []);
+        let elsewhere = misplaced(&route, &seen(&[("fra", unknown()), ("dub", Role::Primary)]), &none);
         assert!(matches!(elsewhere.as_slice(), [Misplaced::Elsewhere { seen, .. }] if *seen == region("dub")));
-        let both = misplaced(&route, &seen(&[("fra", Role::Primary), ("dub", Role::Primary)]));
+        let both = misplaced(&route, &seen(&[("fra", Role::Primary), ("dub", Role::Primary)]), &none);
         assert!(matches!(both.as_slice(), [Misplaced::TwoPrimaries { regions, .. }] if regions.len() == 2));
+        let rejoins = BTreeSet::from([TargetName::new("db").unwrap()]);
+        assert_eq!(misplaced(&route, &seen(&[("fra", Role::Primary), ("dub", Role::Primary)]), &rejoins), []);
+        let third = misplaced(&route, &seen(&[("fra", Role::Primary), ("sto", Role::Primary)]), &rejoins);
+        assert_eq!(third.len(), 1, "the run does not touch sto");
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::{Descriptor, MarkerSeen, Permit};
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, RegionName, RunId, RunKind, StepName, TargetName, Verb},
-    spec::{ReverseMember, ReverseParams},
+    spec::ReverseMember,
 };
 
 /// What the observers knew before the run: a driver measures loss against it when the source cannot be asked.
@@ -69,12 +69,12 @@ impl Call {
     /// one that becomes the replica. Any other call stays as it is.
     pub fn oriented(&self) -> Cow<'_, Self> {
         let reverses = matches!(self.verb, Verb::DatabaseReverse | Verb::StorageReverse);
-        let params = serde_json::from_value::<ReverseParams>(Value::Object(self.with.clone()));
-        match params {
-            Ok(ReverseParams { member: ReverseMember::Destination }) if reverses => {
+        let member = self.with.get("member").cloned().and_then(|member| serde_json::from_value(member).ok());
+        match member {
+            Some(ReverseMember::Destination) if reverses => {
                 Cow::Owned(Self { source: self.destination.clone(), destination: self.source.clone(), ..self.clone() })
             }
-            Ok(_) | Err(_) => Cow::Borrowed(self),
+            Some(_) | None => Cow::Borrowed(self),
         }
     }
 }

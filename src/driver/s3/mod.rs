@@ -128,6 +128,7 @@ impl S3 {
     }
 
     async fn look(&self, call: &Call) -> Observed {
+        let call = &*call.oriented();
         let all = survey::looks(self).await;
         let of = |region: &RegionName| all.iter().find(|(name, _)| name == region).map(|(_, look)| look);
         let (Some(source), Some(destination)) = (of(&call.source), of(&call.destination)) else {
@@ -185,6 +186,7 @@ impl S3 {
     }
 
     async fn run(&self, permit: &Permit, call: &Call) -> Attempt {
+        let call = &*call.oriented();
         let done = match call.verb {
             Verb::StorageFence => operation::fence(self, permit, call).await,
             Verb::StorageUnfence => operation::unfence(self, permit, call).await,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     model::{Effect, Verb},
     port::{Descriptor, Touches},
-    spec::{NoParams, WithinParams},
+    spec::{NoParams, ReverseMember, WithinParams},
 };
 
 static FENCE: Descriptor = Descriptor {
@@ -85,7 +85,7 @@ static REVERSE: Descriptor = Descriptor {
     timeout: Duration::from_hours(1),
     attempts: 3,
     outputs: &["copied", "bytes", "missing", "set_aside", "fenced"],
-    check: within,
+    check: reverse,
 };
 
 /// The facts about a verb of a bucket; `None`: it has no such verb.
@@ -98,6 +98,9 @@ fn nothing(with: &Map<String, Value>) -> Result<(), String> {
 }
 
 fn within(with: &Map<String, Value>) -> Result<(), String> {
+    if with.contains_key("member") {
+        return Err("unknown field `member`, expected `within`".into());
+    }
     if let Some(Value::String(text)) = with.get("within")
         && text.contains("{{")
         && with.len() == 1
@@ -107,9 +110,19 @@ fn within(with: &Map<String, Value>) -> Result<(), String> {
     limit(with, Duration::MAX).map(|_| ())
 }
 
+fn reverse(with: &Map<String, Value>) -> Result<(), String> {
+    let mut with = with.clone();
+    if let Some(member) = with.remove("member") {
+        serde_json::from_value::<ReverseMember>(member).map_err(|error| error.to_string())?;
+    }
+    within(&with)
+}
+
 /// How long a copying verb may take: `within`, at most the call's own timeout.
 pub(super) fn limit(with: &Map<String, Value>, timeout: Duration) -> Result<Duration, String> {
     let mut with = with.clone();
+    // A reverse also says which side; `Call::oriented` has read it.
+    with.remove("member");
     if let Some(number) = with.get("within").and_then(Value::as_str).and_then(|text| text.trim().parse::<u64>().ok()) {
         with.insert("within".into(), number.into());
     }
@@ -129,6 +142,9 @@ mod tests {
         assert_eq!(check(Verb::StorageCatchUp, json!({"within": 5})), Ok(()));
         assert_eq!(check(Verb::StorageReverse, json!({"within": "{{ steps.a.n }}"})), Ok(()));
         assert!(check(Verb::StorageCatchUp, json!({"within": "soon"})).is_err());
+        assert_eq!(check(Verb::StorageReverse, json!({"within": 5, "member": "destination"})), Ok(()));
+        assert!(check(Verb::StorageReverse, json!({"member": "dub"})).is_err());
+        assert!(check(Verb::StorageCatchUp, json!({"member": "destination"})).is_err());
         assert!(check(Verb::StoragePromote, json!({"within": 5})).unwrap_err().contains("within"));
         assert!(descriptor(Verb::DatabaseFence).is_none());
     }
