@@ -101,7 +101,11 @@ impl App {
         loop {
             self.clock.sleep(due.saturating_sub(self.clock.monotonic())).await;
             due = (due + period).max(self.clock.monotonic());
-            let round = outage::probe_all(self.tools.prober.as_ref(), self.clock.as_ref(), &plan.source, &probes).await;
+            // While one more failure would decide, what must be known then is looked at beside the probes.
+            let glance = async {
+                if streak > 0 && streak + 1 >= threshold { Some(self.glance(drawn, &destination).await) } else { None }
+            };
+            let ((round, noticed), glance) = futures::join!(self.round(&plan.source, &probes), glance);
             let next = judge(&round, &mut streak, &mut since);
             let down = matches!(next, Watch::Failing { .. }) && streak >= threshold;
             tell(next, &mut state, told);
@@ -109,15 +113,25 @@ impl App {
                 return Ok(Ended::Moved(run));
             }
             if down {
-                let noticed = Some(self.clock.now());
-                let seen = self.glance(drawn, &destination).await?;
+                let seen = match glance {
+                    Some(seen) => seen?,
+                    None => self.glance(drawn, &destination).await?,
+                };
                 let Some(why) = not_fine(&plan.destination, &seen) else {
-                    let outage = Outage { onset: since, basis: "own probe".into(), noticed, probes: round };
+                    let outage =
+                        Outage { onset: since, basis: "own probe".into(), noticed: Some(noticed), probes: round };
                     return Ok(Ended::Down(Box::new(outage), Box::new(seen)));
                 };
                 tell(Watch::DestinationNotFine { why }, &mut state, told);
             }
         }
+    }
+
+    /// One round of probes, and when it was over.
+    async fn round(&self, region: &RegionName, probes: &[ProbeSpec]) -> (Vec<Probed>, Timestamp) {
+        let clock = self.clock.as_ref();
+        let round = outage::probe_all(self.tools.prober.as_ref(), clock, region, probes).await;
+        (round, clock.now())
     }
 
     async fn newest_run(&self, drawn: &Drawn) -> Result<Option<RunId>, AppError> {

@@ -125,7 +125,7 @@ pub(super) fn choose(
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misplaced {
     /// Promise S6.
-    #[error("ALARM: {target} accepts writes in more than one region: {}", list(.regions))]
+    #[error("ALARM: {target} accepts writes in more than one region: {}", .regions.iter().map(RegionName::as_str).collect::<Vec<_>>().join(" and "))]
     TwoPrimaries {
         /// The target.
         target: TargetName,
@@ -133,7 +133,7 @@ pub enum Misplaced {
         regions: Vec<RegionName>,
     },
     /// The group serves elsewhere than the history says.
-    #[error("{target} has its primary in {seen}, and this run would move the group away from {source_region}")]
+    #[error("{target} has its primary in {seen}, and the group should serve from {source_region}")]
     Elsewhere {
         /// The target.
         target: TargetName,

@@ -43,7 +43,7 @@ use crate::app::{self, App, LogFormat, Settings, Typed};
 
 /// Fails a service over to another region, safely, and proves that it can.
 #[derive(Debug, Parser)]
-#[command(name = "lifeboat", version, max_term_width = 100, after_help = exit::TABLE, after_long_help = LONG_HELP)]
+#[command(name = "lifeboat", version, max_term_width = 100, after_help = exit::TABLE, after_long_help = long_help())]
 #[command(disable_help_subcommand = true)]
 pub struct Cli {
     #[command(flatten)]
@@ -52,7 +52,7 @@ pub struct Cli {
     verb: Verb,
 }
 
-const LONG_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   lifeboat check ./lifeboat              what is wrong with the documents
   lifeboat status                        who serves, and what worries
@@ -68,16 +68,12 @@ Environment:
                   ~/.local/state/lifeboat, for root /var/lib/lifeboat
   LIFEBOAT_AS     who asks, in records; default the operating system's user
   LIFEBOAT_LOG    log filter: a level, or target=level,…
-  NO_COLOR        no colour
+  NO_COLOR        no colour";
 
-Exit codes:
-  0    success
-  1    failure: it was tried, and it is not so
-  2    the documents have errors, or what was typed makes no sense
-  3    the run is paused or waits for a person
-  4    a gate or a check refused it
-  5    the store is out of reach, or another process holds the lease
-  130  interrupted (Ctrl-C, SIGTERM); the run is paused and can be resumed";
+/// Examples, environment, exit codes.
+fn long_help() -> String {
+    format!("{EXAMPLES}\n\n{}", exit::TABLE)
+}
 
 /// Options of every verb.
 #[derive(Debug, clap::Args)]

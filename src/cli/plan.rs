@@ -8,7 +8,7 @@ use super::{
     screen::{Screen, Tone, columns, tint},
 };
 use crate::{
-    app::{Preview, Request, StepPreview, Would},
+    app::{Preview, Request, StepPreview, Would, documents},
     model::{GroupName, RegionName},
 };
 
@@ -38,8 +38,13 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let request = Request { from: args.from, to: args.to, ..Request::new(args.kind.into(), args.group) };
-    let preview = desk.app()?.preview(request).await?;
+    let app = desk.app()?;
+    let preview = app.preview(request).await?;
     desk.screen.answer(&preview, draw);
+    let (_, findings) = documents::examine(&app.settings.files);
+    if !findings.is_empty() {
+        desk.screen.remark(format_args!("the documents have {} findings: lifeboat check", findings.len()));
+    }
     Ok(if preview.refused() { Exit::Refused } else { Exit::Success })
 }
 
