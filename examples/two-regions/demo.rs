@@ -62,14 +62,11 @@ pub(crate) fn run(keep: bool) -> Result<ExitCode, Failure> {
 
 fn tell(folder: &Path, stop: &Interrupt, keep: bool) -> Result<(Terminal, bool), Failure> {
     let mut story = Story::begin(folder, stop)?;
-    story.check_and_plan()?;
-    let failover = story.fail_over()?;
-    let failback = story.fail_back()?;
-    story.look_back()?;
-    if keep {
-        story.play()?;
+    let told = story.tell(keep);
+    if told.is_err() {
+        fs::write(folder.join("servers.log"), story.regions.logs())?;
     }
-    Ok((story.end(), failover && failback))
+    Ok((story.end(), told?))
 }
 
 /// Moves the evidence out of the temporary folder, to `target/two-regions/<time>-<process>`.
@@ -142,6 +139,18 @@ impl Story {
              acknowledged. `lifeboat heartbeat` leaves a marker in the database and the bucket twice a second, by which loss is measured.",
         );
         Ok(story)
+    }
+
+    /// All chapters; whether the client and Lifeboat agree.
+    fn tell(&mut self, keep: bool) -> Result<bool, Failure> {
+        self.check_and_plan()?;
+        let failover = self.fail_over()?;
+        let failback = self.fail_back()?;
+        self.look_back()?;
+        if keep {
+            self.play()?;
+        }
+        Ok(failover && failback)
     }
 
     /// Waits until the client was served by a region.

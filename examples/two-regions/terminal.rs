@@ -173,7 +173,7 @@ impl Lifeboat {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, terminal: &Terminal, stop: &Interrupt, words: &[&str]) -> Result<ExitStatus, Failure> {
-        self.start(terminal, words)?.wait(stop, Duration::from_secs(90))
+        self.start(terminal, words)?.wait(stop, Duration::from_secs(60))
     }
 }
 
