@@ -89,8 +89,8 @@ impl App {
 
     async fn watch(&self, drawn: &Drawn, told: Watching<'_>) -> Result<Ended, AppError> {
         let plan = &drawn.plan;
-        let probes = self.probes(drawn, &plan.source)?;
-        let destination = self.probes(drawn, &plan.destination).unwrap_or_default();
+        let probes = declared(drawn, &plan.source)?;
+        let destination = declared(drawn, &plan.destination).unwrap_or_default();
         let period = Duration::from_millis(plan.group.detection.period_ms);
         let threshold = plan.group.detection.failure_threshold;
         let newest = self.newest_run(drawn).await?;
@@ -101,9 +101,8 @@ impl App {
         loop {
             self.clock.sleep(due.saturating_sub(self.clock.monotonic())).await;
             due = (due + period).max(self.clock.monotonic());
-            let probed =
-                outage::probe_all(self.tools.prober.as_ref(), self.clock.as_ref(), &plan.source, &probes).await;
-            let next = judge(&probed, &mut streak, &mut since);
+            let round = outage::probe_all(self.tools.prober.as_ref(), self.clock.as_ref(), &plan.source, &probes).await;
+            let next = judge(&round, &mut streak, &mut since);
             let down = matches!(next, Watch::Failing { .. }) && streak >= threshold;
             tell(next, &mut state, told);
             if let Some(run) = self.newest_run(drawn).await?.filter(|run| Some(run) != newest.as_ref()) {
@@ -112,27 +111,13 @@ impl App {
             if down {
                 let noticed = Some(self.clock.now());
                 let seen = self.glance(drawn, &destination).await?;
-                match not_fine(&plan.destination, &seen) {
-                    Some(why) => tell(Watch::DestinationNotFine { why }, &mut state, told),
-                    None => {
-                        let outage = Outage { onset: since, basis: "own probe".into(), noticed, probes: probed };
-                        return Ok(Ended::Down(Box::new(outage), Box::new(seen)));
-                    }
-                }
+                let Some(why) = not_fine(&plan.destination, &seen) else {
+                    let outage = Outage { onset: since, basis: "own probe".into(), noticed, probes: round };
+                    return Ok(Ended::Down(Box::new(outage), Box::new(seen)));
+                };
+                tell(Watch::DestinationNotFine { why }, &mut state, told);
             }
         }
-    }
-
-    fn probes(&self, drawn: &Drawn, name: &RegionName) -> Result<Vec<ProbeSpec>, AppError> {
-        let region = drawn.plan.regions.iter().find(|region| region.name == *name);
-        let probes = region.map(outage::probes_of).unwrap_or_default();
-        if probes.is_empty() {
-            return Err(AppError::Missing {
-                what: format!("region {name} declares no probe, so nobody can see that it is down"),
-                remedy: format!("add `probes:` to Region {name}"),
-            });
-        }
-        Ok(probes)
     }
 
     async fn newest_run(&self, drawn: &Drawn) -> Result<Option<RunId>, AppError> {
@@ -149,7 +134,7 @@ impl App {
         let id = RunId { group: drawn.request.group.clone(), number: 1 };
         let run = Run::open(id, &first).map_err(|_| super::prepare::bad_plan(&drawn.request.group))?;
         let destination = &drawn.plan.destination;
-        let (promotions, probed) = futures::join!(
+        let (promotions, answers) = futures::join!(
             looking::observe(&run, &drawn.drivers, &reports, clock, GLANCE, Verb::promotes),
             looking::within(clock, GLANCE, outage::probe_all(self.tools.prober.as_ref(), clock, destination, probes)),
         );
@@ -159,9 +144,22 @@ impl App {
         let databases = promotions.iter().filter(|(index, _)| is_database(**index));
         let promotions: Vec<Facts> =
             databases.filter_map(|(_, seen)| looking::facts(&seen.observed).cloned()).collect();
-        let outage = Outage { probes: probed.unwrap_or_default(), ..Outage::default() };
+        let outage = Outage { probes: answers.unwrap_or_default(), ..Outage::default() };
         Ok(Witnessed { survey: super::Survey::new(), outage, estimates, promotions })
     }
+}
+
+/// The probes of a region; without one nobody can see that it is down.
+fn declared(drawn: &Drawn, name: &RegionName) -> Result<Vec<ProbeSpec>, AppError> {
+    let region = drawn.plan.regions.iter().find(|region| region.name == *name);
+    let probes = region.map(outage::probes_of).unwrap_or_default();
+    if probes.is_empty() {
+        return Err(AppError::Missing {
+            what: format!("region {name} declares no probe, so nobody can see that it is down"),
+            remedy: format!("add `probes:` to Region {name}"),
+        });
+    }
+    Ok(probes)
 }
 
 /// What one round of probes means.

@@ -112,17 +112,15 @@ impl AppError {
     /// Which way it did not get there.
     pub fn fault(&self) -> Fault {
         match self {
+            Self::Route(NoRoute::AlreadyThere { .. }) | Self::Refused { .. } => Fault::Refused,
             Self::Settings(_)
             | Self::Findings { .. }
             | Self::NoDocuments
             | Self::NoGroup { .. }
-            | Self::Missing { .. } => Fault::Usage,
-            Self::Route(NoRoute::AlreadyThere { .. }) | Self::Refused { .. } => Fault::Refused,
-            Self::Route(_) => Fault::Usage,
-            Self::Store { source, .. } => store_fault(source),
-            Self::Lease(_) => Fault::Unavailable,
-            Self::Engine(EngineError::LeaseLost { .. }) => Fault::Unavailable,
-            Self::Engine(EngineError::Journal { source, .. }) => store_fault(source),
+            | Self::Missing { .. }
+            | Self::Route(_) => Fault::Usage,
+            Self::Store { source, .. } | Self::Engine(EngineError::Journal { source, .. }) => store_fault(source),
+            Self::Lease(_) | Self::Engine(EngineError::LeaseLost { .. }) => Fault::Unavailable,
             Self::Engine(EngineError::Illegal { .. } | EngineError::NoDriver { .. })
             | Self::Driver { .. }
             | Self::Record(_)
@@ -146,7 +144,6 @@ impl AppError {
             Self::Lease(LeaseError::Held { key, .. }) => {
                 Some(format!("that process drives a run; `lifeboat run list {}` shows which", key.group))
             }
-            Self::Lease(_) => None,
             Self::Store { source: StoreError::RunOpen { run }, .. } => Some(go_on(run)),
             Self::Store { source: StoreError::RunClosed { run }, .. } => {
                 Some(format!("it is over; `lifeboat run show {run}` shows how it ended"))
@@ -166,6 +163,7 @@ impl AppError {
             Self::Driver { .. } => Some("correct the target's settings in the documents".into()),
             Self::Settings(_)
             | Self::Findings { .. }
+            | Self::Lease(_)
             | Self::Route(_)
             | Self::Store { .. }
             | Self::Engine(_)

@@ -133,8 +133,8 @@ impl<'a> Beating<'a> {
         let serving: Vec<RegionName> = group.serving().cloned().collect();
         let at = serving.iter().position(|region| Some(region) == serves).unwrap_or(0);
         let beats = drivers.targets.iter().filter(|(_, driver)| driver.heartbeat().is_some());
-        let aim = |_| Aim { regions: serving.clone(), at, acknowledged: None, refused: 0 };
-        let aims = beats.map(|(target, _)| (target.clone(), aim(()))).collect();
+        let aim = || Aim { regions: serving.clone(), at, acknowledged: None, refused: 0 };
+        let aims = beats.map(|(target, _)| (target.clone(), aim())).collect();
         let probes = regions
             .iter()
             .flat_map(|region| outage::probes_of(region).into_iter().map(|probe| (region.name.clone(), probe)))
@@ -289,9 +289,9 @@ async fn beat(app: &App, target: TargetName, region: RegionName, driver: Arc<dyn
 
 async fn once(app: &App, region: RegionName, probe: ProbeSpec) -> Landed {
     let probes = [probe];
-    let mut probed = outage::probe_all(app.tools.prober.as_ref(), app.clock.as_ref(), &region, &probes).await;
+    let mut answers = outage::probe_all(app.tools.prober.as_ref(), app.clock.as_ref(), &region, &probes).await;
     let [probe] = probes;
-    Landed::Probed(probed.pop().unwrap_or_else(|| Probed {
+    Landed::Probed(answers.pop().unwrap_or_else(|| Probed {
         region,
         probe: probe.name,
         healthy: false,

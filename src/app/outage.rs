@@ -58,9 +58,9 @@ pub(super) async fn probe_all(
     prober: &dyn Prober,
     clock: &dyn Clock,
     region: &RegionName,
-    probes: &[ProbeSpec],
+    specs: &[ProbeSpec],
 ) -> Vec<Probed> {
-    join_all(probes.iter().map(|spec| async move {
+    join_all(specs.iter().map(|spec| async move {
         let at = clock.now();
         let (healthy, detail) = match prober.probe(spec).await {
             Health::Healthy { took } => (true, format!("healthy in {:.3} s", took.as_secs_f64())),

@@ -124,7 +124,7 @@ impl App {
         let plan = &drawn.plan;
         let probes = plan.regions.iter().find(|region| region.name == plan.source).map(outage::probes_of);
         let probes = if drawn.request.kind.planned() { Vec::new() } else { probes.unwrap_or_default() };
-        let (survey, promotions, probed) = futures::join!(
+        let (survey, promotions, answers) = futures::join!(
             looking::survey(&drawn.drivers, clock, LIMIT),
             looking::observe(&run, &drawn.drivers, reports, clock, LIMIT, crate::model::Verb::promotes),
             outage::probe_all(self.tools.prober.as_ref(), clock, &plan.source, &probes),
@@ -132,7 +132,7 @@ impl App {
         let outage = if drawn.request.kind.planned() {
             Outage::default()
         } else {
-            outage::look(&plan.source, plan.group.detection, reports, probed, clock.now())
+            outage::look(&plan.source, plan.group.detection, reports, answers, clock.now())
         };
         let estimates = looking::estimates(&run, &promotions);
         let promotions = promotions.values().filter_map(|seen| looking::facts(&seen.observed).cloned()).collect();

@@ -171,8 +171,7 @@ pub(super) fn misplaced(route: &Route, survey: &Survey, rejoins: &BTreeSet<Targe
                 seen: seen.clone(),
                 source_region: route.source.clone(),
             }),
-            [one, two]
-                if rejoins.contains(target) && [one, two].into_iter().all(|region| route.joins(region)) => {}
+            [one, two] if rejoins.contains(target) && [one, two].into_iter().all(|region| route.joins(region)) => {}
             [_, _, ..] => found.push(Misplaced::TwoPrimaries { target: target.clone(), regions }),
         }
     }

@@ -156,7 +156,8 @@ fn members(survey: &Survey) -> Vec<Member> {
 fn alarms(serves: &RegionName, survey: &Survey) -> Vec<String> {
     // Nobody moves anything here: the way is only what `misplaced` compares with.
     let route = super::Route { source: serves.clone(), destination: serves.clone() };
-    let mut alarms: Vec<String> = route::misplaced(&route, survey, &std::collections::BTreeSet::new()).iter().map(ToString::to_string).collect();
+    let mut alarms: Vec<String> =
+        route::misplaced(&route, survey, &std::collections::BTreeSet::new()).iter().map(ToString::to_string).collect();
     for (target, facts) in survey {
         if !facts.sides.is_empty() && facts.sides.iter().all(|side| side.role != Role::Primary) {
             alarms.push(format!("{target} has no primary that answers"));

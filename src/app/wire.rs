@@ -60,8 +60,8 @@ static APPROVE: Descriptor = Descriptor {
     observable: true,
     touches: Touches::Neither,
     // Two minutes for a person who was called: a guess that predictions say is one.
-    expected: std::time::Duration::from_secs(120),
-    timeout: std::time::Duration::from_secs(86_400),
+    expected: std::time::Duration::from_mins(2),
+    timeout: std::time::Duration::from_hours(24),
     attempts: 1,
     outputs: &["approved_by"],
     check: check_approve,

@@ -18,7 +18,7 @@ Examples:
 
 Exit code 2 when there is an error; warnings alone are 0.")]
 pub(super) struct Args {
-    /// Files and folders; default: what --file, LIFEBOAT_FILES or ./lifeboat name.
+    /// Files and folders; default: what `--file`, `LIFEBOAT_FILES` or `./lifeboat` name.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Warnings count as errors.

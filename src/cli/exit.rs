@@ -23,6 +23,8 @@ pub(super) enum Exit {
     Refused,
     /// The store is out of reach, or another process holds the lease.
     Unavailable,
+    /// The run got to its end, and a step was passed over, or left out by a person.
+    Exceptions,
     /// Ctrl-C or SIGTERM.
     Interrupted,
 }
@@ -36,6 +38,7 @@ Exit codes:
   3    the run is paused or waits for a person
   4    a gate or a check refused it
   5    the store is out of reach, or another process holds the lease
+  6    the run got to its end with exceptions: a step was passed over, or left out by a person
   130  interrupted (Ctrl-C, SIGTERM); the run is paused and can be resumed";
 
 impl Exit {
@@ -48,6 +51,7 @@ impl Exit {
             Self::Paused => 3,
             Self::Refused => 4,
             Self::Unavailable => 5,
+            Self::Exceptions => 6,
             Self::Interrupted => 130,
         }
     }
@@ -66,9 +70,8 @@ impl Exit {
     pub(super) fn of_rest(rest: &Rest) -> Self {
         match rest {
             Rest::Closed(Outcome::Succeeded) => Self::Success,
-            Rest::Closed(
-                Outcome::CompletedWithExceptions | Outcome::Failed | Outcome::Cancelled | Outcome::Unwound,
-            ) => Self::Failure,
+            Rest::Closed(Outcome::CompletedWithExceptions) => Self::Exceptions,
+            Rest::Closed(Outcome::Failed | Outcome::Cancelled | Outcome::Unwound) => Self::Failure,
             Rest::Paused(PauseReason::Interrupted) | Rest::Interrupted => Self::Interrupted,
             Rest::Paused(
                 PauseReason::Ordered { .. }
@@ -94,8 +97,8 @@ mod tests {
 
     #[test]
     fn the_table_of_the_help_has_every_code() {
-        use Exit::{Failure, Interrupted, Paused, Refused, Success, Unavailable, Usage};
-        for exit in [Success, Failure, Usage, Paused, Refused, Unavailable, Interrupted] {
+        use Exit::{Exceptions, Failure, Interrupted, Paused, Refused, Success, Unavailable, Usage};
+        for exit in [Success, Failure, Usage, Paused, Refused, Unavailable, Exceptions, Interrupted] {
             assert!(TABLE.lines().any(|line| line.trim_start().starts_with(&format!("{} ", exit.code()))), "{exit:?}");
         }
     }

@@ -1,5 +1,7 @@
 //! `lifeboat explain`.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::{
@@ -117,10 +119,12 @@ fn verb_entry(verb: Verb) -> Entry {
     for (driver, about) in &drivers {
         let undo = if about.reversible { "can be taken back" } else { "cannot be taken back" };
         let outputs = if about.outputs.is_empty() { "nothing".to_owned() } else { about.outputs.join(", ") };
-        text.push_str(&format!(
-            "{driver}: {:?} at worst, {undo}, touches {:?}; takes about {:?}, at most {:?} a try, {} tries; answers {outputs}\n",
+        // Writing to a String cannot fail.
+        let _ok = writeln!(
+            text,
+            "{driver}: {:?} at worst, {undo}, touches {:?}; takes about {:?}, at most {:?} a try, {} tries; answers {outputs}",
             about.effect, about.touches, about.expected, about.timeout, about.attempts
-        ));
+        );
     }
     if drivers.is_empty() {
         text.push_str("no driver offers it yet\n");

@@ -140,8 +140,7 @@ pub(super) fn line(event: &Event, run: &Run, took: Option<f64>) -> String {
 
 fn tone(body: &EventBody) -> Option<Tone> {
     match body {
-        EventBody::Done { .. } => Some(Tone::Good),
-        EventBody::Closed { outcome: crate::model::Outcome::Succeeded } => Some(Tone::Good),
+        EventBody::Done { .. } | EventBody::Closed { outcome: crate::model::Outcome::Succeeded } => Some(Tone::Good),
         EventBody::Closed { .. }
         | EventBody::Paused { .. }
         | EventBody::ApprovalAsked { .. }

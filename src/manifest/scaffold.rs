@@ -74,24 +74,8 @@ fn draft(
     catalog: &dyn Catalog,
 ) -> Vec<(StepSpec, &'static str)> {
     let mut draft = Draft { steps: Vec::new(), names: BTreeSet::new(), catalog };
-    let (mut promoted, mut verified, mut reverses) = (Vec::new(), Vec::new(), Vec::new());
     let before = draft.prepare(kind, group);
-    for target in &group.targets {
-        let Ok(driver) = target.kind() else { continue };
-        let Some(verbs) = Verbs::of(driver.capability()) else { continue };
-        let name = &target.name;
-        let best_effort = driver.capability() == Capability::Storage && !kind.planned();
-        let mut last = draft.add("fence", verbs.fence, name, driver, &before, best_effort, FENCE);
-        if kind.planned() {
-            last = draft.add("catch-up", verbs.catch_up, name, driver, &last, false, CATCH_UP).or(last);
-        }
-        let promote = draft.add("promote", verbs.promote, name, driver, &last, false, PROMOTE);
-        verified.extend(draft.add("verify", verbs.verify, name, driver, &promote, false, VERIFY));
-        promoted.extend(promote);
-        if kind.planned() && can_reverse(driver) {
-            reverses.push((verbs.reverse, name, driver));
-        }
-    }
+    let Moved { promoted, verified } = draft.move_copies(kind, group, &before);
     let mut switched = Vec::new();
     for target in &group.targets {
         let Ok(driver) = target.kind() else { continue };
@@ -110,8 +94,8 @@ fn draft(
     let mut served = if awaited.is_empty() { ready } else { awaited };
     served.extend(verified);
     served.dedup();
-    for (verb, target, driver) in reverses {
-        draft.add("reverse", verb, target, driver, &served, false, REVERSE);
+    if kind.planned() {
+        draft.reverse(group, &served);
     }
     draft.steps
 }
@@ -158,7 +142,50 @@ impl Verbs {
     }
 }
 
+/// What became of the targets that have copies.
+struct Moved {
+    promoted: Vec<StepName>,
+    verified: Vec<StepName>,
+}
+
 impl Draft<'_> {
+    /// Fences every target, and then moves each on its own. Buckets elect no primary among themselves: what protects
+    /// them is the fence of the databases whose service writes them, so their promotion needs those too.
+    fn move_copies(&mut self, kind: RunKind, group: &ProtectionGroupSpec, before: &[StepName]) -> Moved {
+        let mut moved = Moved { promoted: Vec::new(), verified: Vec::new() };
+        let mut fenced = Vec::new();
+        let mut databases = Vec::new();
+        for (name, driver, verbs) in with_copies(group) {
+            let best_effort = driver.capability() == Capability::Storage && !kind.planned();
+            let fence = self.add("fence", verbs.fence, name, driver, before, best_effort, FENCE);
+            if driver.capability() == Capability::Database {
+                databases.extend(fence.clone());
+            }
+            fenced.push(fence);
+        }
+        for ((name, driver, verbs), fence) in with_copies(group).zip(fenced) {
+            let mut last: Vec<StepName> = fence.into_iter().collect();
+            if kind.planned() {
+                let catch_up = self.add("catch-up", verbs.catch_up, name, driver, &last, false, CATCH_UP);
+                last = catch_up.map_or(last, |catch_up| vec![catch_up]);
+            }
+            if driver.capability() == Capability::Storage {
+                last.extend(databases.iter().cloned());
+            }
+            let promote = self.add("promote", verbs.promote, name, driver, &last, false, PROMOTE);
+            moved.verified.extend(self.add("verify", verbs.verify, name, driver, &promote, false, VERIFY));
+            moved.promoted.extend(promote);
+        }
+        moved
+    }
+
+    /// Makes the old sides copies of the new ones, after service is back.
+    fn reverse(&mut self, group: &ProtectionGroupSpec, served: &[StepName]) {
+        for (name, driver, verbs) in with_copies(group).filter(|(_, driver, _)| can_reverse(*driver)) {
+            self.add("reverse", verbs.reverse, name, driver, served, false, REVERSE);
+        }
+    }
+
     /// What a planned run does while users still work.
     fn prepare(&mut self, kind: RunKind, group: &ProtectionGroupSpec) -> Vec<StepName> {
         let mut before = Vec::new();
@@ -256,6 +283,14 @@ fn blank(name: StepName, verb: Verb) -> StepSpec {
         best_effort: false,
         manual: None,
     }
+}
+
+/// Targets that have a copy in each region.
+fn with_copies(group: &ProtectionGroupSpec) -> impl Iterator<Item = (&TargetName, TargetKind<'_>, Verbs)> {
+    group.targets.iter().filter_map(|target| {
+        let driver = target.kind().ok()?;
+        Some((&target.name, driver, Verbs::of(driver.capability())?))
+    })
 }
 
 /// A database without a program for it can be made a copy only by hand.

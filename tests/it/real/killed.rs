@@ -1,0 +1,52 @@
+//! `kill -9` of the program at every place of the real runbooks, and `run resume`.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::World;
+use crate::servers::{await_until, postgres::Node};
+
+/// How many events the run has, seen from outside.
+fn events(store: &Path, number: i64) -> i64 {
+    let Ok(db) = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY) else { return 0 };
+    let query = "SELECT coalesce(max(seq), 0) FROM events WHERE grp = 'orders' AND number = ?1";
+    db.query_row(query, [number], |row| row.get(0)).unwrap_or(0)
+}
+
+#[test]
+fn killed_at_any_event_of_the_real_runbooks_the_run_resumes_to_the_same_end() {
+    let mut world = World::start(|text| text);
+    world.heartbeat("0.2");
+    let store = world.path("data").join("lifeboat.db");
+    let (mut number, mut deaths) = (0, 0);
+    // Every third event in turn; there and back, so that each run moves what the one before moved.
+    for at in (2..).step_by(3) {
+        number += 1;
+        let (kind, to) = if number % 2 == 1 { ("switchover", Node::Dub) } else { ("failback", Node::Fra) };
+        let mut run = world.spawn(kind);
+        let mut ended = None;
+        await_until(&format!("event {at} of {kind} {number}"), Duration::from_secs(60), || {
+            ended = run.try_wait().expect("the program");
+            ended.is_some() || events(&store, number) >= at
+        });
+        let died = ended.is_none();
+        if died {
+            run.kill().expect("kill -9");
+            run.wait().expect("its end");
+            deaths += 1;
+            let id = format!("orders-{number}");
+            world.ends(0, &["run", "resume", &id]);
+        } else {
+            assert!(ended.is_some_and(|status| status.success()), "{kind} {number} failed");
+        }
+        let record = world.record(&format!("orders-{number}"));
+        assert!(record.success, "{kind} {number} killed at {at}: {:?}", record.exceptions);
+        assert!(world.writable(to) && !world.writable(to.peer()), "{kind} {number} killed at {at}");
+        assert_eq!(world.name(), if to == Node::Dub { "127.2.0.80" } else { "127.1.0.80" });
+        if !died {
+            break;
+        }
+    }
+    assert!(deaths >= 8, "only {deaths} places to die were found");
+}
