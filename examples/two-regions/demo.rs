@@ -120,8 +120,8 @@ impl Story {
         for line in lifeboat.exports() {
             terminal.typed(&line);
         }
-        terminal.typed("lifeboat heartbeat orders --period 0.5 &");
-        let (words, env) = lifeboat.words(&["heartbeat", "orders", "--period", "0.5"]);
+        terminal.typed("lifeboat heartbeat orders --period 0.25 &");
+        let (words, env) = lifeboat.words(&["heartbeat", "orders", "--period", "0.25"]);
         let heartbeat = Leash::start(&folder.join("heartbeat.log"), words, &env)?;
         let story = Self {
             terminal,
@@ -136,7 +136,7 @@ impl Story {
         story.await_served(Place::Fra, Timestamp::UNIX_EPOCH)?;
         story.terminal.say(
             "\nThe client resolves db.dr.test and s3.dr.test, writes orders and uploads, and keeps its own list of what was\n\
-             acknowledged. `lifeboat heartbeat` leaves a marker in the database and the bucket twice a second, by which loss is measured.",
+             acknowledged. `lifeboat heartbeat` leaves a marker in the database and the bucket four times a second, by which loss is measured.",
         );
         Ok(story)
     }
