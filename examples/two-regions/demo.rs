@@ -114,8 +114,8 @@ impl Story {
         let lifeboat = Lifeboat::beside(&data, &regions.documents())?;
         let own = std::env::current_exe()?.display().to_string();
         let (ports_text, folder_text) = (ports_file.display().to_string(), folder.display().to_string());
-        let shop = [own.as_str(), "shop", &ports_text, &folder_text];
-        let shop = Leash::start(&folder.join("shop.log"), shop, &[])?;
+        let client = [own.as_str(), "shop", &ports_text, &folder_text];
+        let client = Leash::start(&folder.join("shop.log"), client, &[])?;
         let replicate = Leash::start(&folder.join("replicate.log"), [own.as_str(), "replicate", &ports_text], &[])?;
         for line in lifeboat.exports() {
             terminal.typed(&line);
@@ -130,7 +130,7 @@ impl Story {
             lifeboat,
             runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
             ports: Ports::read(&ports_file)?,
-            _helpers: [heartbeat, shop, replicate],
+            _helpers: [heartbeat, client, replicate],
             regions,
         };
         story.await_served(Place::Fra, Timestamp::UNIX_EPOCH)?;
@@ -188,7 +188,7 @@ impl Story {
         self.await_armed(&mut failover)?;
         self.stop.pause(Duration::from_secs(3))?;
         let before = self.kill()?;
-        let status = failover.wait(&self.stop, Duration::from_secs(60))?;
+        let status = failover.wait(&self.stop, Duration::from_mins(1))?;
         if !self.measured("orders-1")?.completed() {
             return Err(format!("the failover ended with {status}").into());
         }
@@ -319,7 +319,7 @@ impl Story {
             let mut line = String::new();
             let _pressed = std::io::stdin().read_line(&mut line);
         });
-        self.stop.until("Enter", Duration::from_secs(24 * 3_600), || Ok(pressed.is_finished()))
+        self.stop.until("Enter", Duration::from_hours(24), || Ok(pressed.is_finished()))
     }
 
     fn end(self) -> Terminal {

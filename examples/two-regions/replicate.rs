@@ -1,11 +1,7 @@
 //! Stands for the object store's own replication between regions: what is new in the bucket of the region that serves
 //! appears a moment later in the other one. What was lost before is not its business, nor are deletions.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use aws_sdk_s3::Client;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
