@@ -60,7 +60,7 @@ fn figure(seconds: f64) -> String {
 impl Comparison {
     pub(crate) fn new() -> Self {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::UTF8_FULL_CONDENSED);
         table.set_header(["", "the client saw", "Lifeboat measured", "apart", ""]);
         for column in 1..=3 {
             if let Some(column) = table.column_mut(column) {

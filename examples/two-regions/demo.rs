@@ -62,14 +62,11 @@ pub(crate) fn run(keep: bool) -> Result<ExitCode, Failure> {
 
 fn tell(folder: &Path, stop: &Interrupt, keep: bool) -> Result<(Terminal, bool), Failure> {
     let mut story = Story::begin(folder, stop)?;
-    story.check_and_plan()?;
-    let failover = story.fail_over()?;
-    let failback = story.fail_back()?;
-    story.look_back()?;
-    if keep {
-        story.play()?;
+    let told = story.tell(keep);
+    if told.is_err() {
+        fs::write(folder.join("servers.log"), story.regions.logs())?;
     }
-    Ok((story.end(), failover && failback))
+    Ok((story.end(), told?))
 }
 
 /// Moves the evidence out of the temporary folder, to `target/two-regions/<time>-<process>`.
@@ -117,14 +114,14 @@ impl Story {
         let lifeboat = Lifeboat::beside(&data, &regions.documents())?;
         let own = std::env::current_exe()?.display().to_string();
         let (ports_text, folder_text) = (ports_file.display().to_string(), folder.display().to_string());
-        let shop = [own.as_str(), "shop", &ports_text, &folder_text];
-        let shop = Leash::start(&folder.join("shop.log"), shop, &[])?;
+        let client = [own.as_str(), "shop", &ports_text, &folder_text];
+        let client = Leash::start(&folder.join("shop.log"), client, &[])?;
         let replicate = Leash::start(&folder.join("replicate.log"), [own.as_str(), "replicate", &ports_text], &[])?;
         for line in lifeboat.exports() {
             terminal.typed(&line);
         }
-        terminal.typed("lifeboat heartbeat orders --period 0.5 &");
-        let (words, env) = lifeboat.words(&["heartbeat", "orders", "--period", "0.5"]);
+        terminal.typed("lifeboat heartbeat orders --period 0.25 &");
+        let (words, env) = lifeboat.words(&["heartbeat", "orders", "--period", "0.25"]);
         let heartbeat = Leash::start(&folder.join("heartbeat.log"), words, &env)?;
         let story = Self {
             terminal,
@@ -133,15 +130,27 @@ impl Story {
             lifeboat,
             runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
             ports: Ports::read(&ports_file)?,
-            _helpers: [heartbeat, shop, replicate],
+            _helpers: [heartbeat, client, replicate],
             regions,
         };
         story.await_served(Place::Fra, Timestamp::UNIX_EPOCH)?;
         story.terminal.say(
             "\nThe client resolves db.dr.test and s3.dr.test, writes orders and uploads, and keeps its own list of what was\n\
-             acknowledged. `lifeboat heartbeat` leaves a marker in the database and the bucket twice a second, by which loss is measured.",
+             acknowledged. `lifeboat heartbeat` leaves a marker in the database and the bucket four times a second, by which loss is measured.",
         );
         Ok(story)
+    }
+
+    /// All chapters; whether the client and Lifeboat agree.
+    fn tell(&mut self, keep: bool) -> Result<bool, Failure> {
+        self.check_and_plan()?;
+        let failover = self.fail_over()?;
+        let failback = self.fail_back()?;
+        self.look_back()?;
+        if keep {
+            self.play()?;
+        }
+        Ok(failover && failback)
     }
 
     /// Waits until the client was served by a region.
@@ -179,7 +188,7 @@ impl Story {
         self.await_armed(&mut failover)?;
         self.stop.pause(Duration::from_secs(3))?;
         let before = self.kill()?;
-        let status = failover.wait(&self.stop, Duration::from_secs(60))?;
+        let status = failover.wait(&self.stop, Duration::from_mins(1))?;
         if !self.measured("orders-1")?.completed() {
             return Err(format!("the failover ended with {status}").into());
         }
@@ -310,7 +319,7 @@ impl Story {
             let mut line = String::new();
             let _pressed = std::io::stdin().read_line(&mut line);
         });
-        self.stop.until("Enter", Duration::from_secs(24 * 3_600), || Ok(pressed.is_finished()))
+        self.stop.until("Enter", Duration::from_hours(24), || Ok(pressed.is_finished()))
     }
 
     fn end(self) -> Terminal {

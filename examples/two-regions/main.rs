@@ -9,7 +9,6 @@
 //! (`replicate`): modes that the demonstration starts as processes of their own.
 
 #![expect(
-    clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a program to be watched, with its own clock and its own tasks; the house's rules for both are the library's"
@@ -25,11 +24,6 @@ mod terminal;
 mod view;
 
 #[path = "../../tests/servers/mod.rs"]
-#[expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "servers of the tests: whoever starts them wants to see why they do not"
-)]
 mod servers;
 
 use std::{path::PathBuf, process::ExitCode};

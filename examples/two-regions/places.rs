@@ -23,7 +23,7 @@ use tokio::time;
 use crate::Failure;
 
 /// A call that takes longer has failed: everything here is on one machine.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(1_000);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A region, as the client sees it: a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! What is shown: the story, and each command as a person would type it, with what it answers.
 
 use std::{
-    io::{self, BufRead as _, BufReader, IsTerminal as _, PipeReader},
+    io::{self, BufRead as _, BufReader, IsTerminal as _, PipeReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
@@ -20,11 +20,16 @@ use crate::Failure;
 pub(crate) struct Terminal {
     begin: Instant,
     colour: bool,
+    out: io::Stdout,
 }
 
 impl Terminal {
     pub(crate) fn new() -> Self {
-        Self { begin: Instant::now(), colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+        Self {
+            begin: Instant::now(),
+            colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            out: io::stdout(),
+        }
     }
     fn paint(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
@@ -33,15 +38,16 @@ impl Terminal {
     pub(crate) fn chapter(&self, text: &str) {
         let title = self.paint("1", text);
         let seconds = self.paint("2", &format!("{:.0} s", self.begin.elapsed().as_secs_f64()));
-        println!("\n── {title}  {seconds}\n");
+        self.say(&format!("\n── {title}  {seconds}\n"));
     }
     /// A sentence.
     pub(crate) fn say(&self, text: &str) {
-        println!("{text}");
+        // A reader who has gone away misses the rest; the story goes on to its end.
+        let _gone = writeln!(&self.out, "{text}");
     }
     /// What a person would type.
     pub(crate) fn typed(&self, text: &str) {
-        println!("{}", self.paint("1;36", &format!("$ {text}")));
+        self.say(&self.paint("1;36", &format!("$ {text}")));
     }
     pub(crate) fn good(&self, text: &str) -> String {
         self.paint("32", text)
@@ -173,13 +179,13 @@ impl Lifeboat {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, terminal: &Terminal, stop: &Interrupt, words: &[&str]) -> Result<ExitStatus, Failure> {
-        self.start(terminal, words)?.wait(stop, Duration::from_secs(90))
+        self.start(terminal, words)?.wait(stop, Duration::from_mins(1))
     }
 }
 
 fn show(reader: PipeReader, kept: &Mutex<String>) {
     for line in BufReader::new(reader).lines().map_while(Result::ok) {
-        println!("  {line}");
+        let _gone = writeln!(io::stdout(), "  {line}");
         if let Ok(mut kept) = kept.lock() {
             kept.push_str(&line);
             kept.push('\n');

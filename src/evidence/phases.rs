@@ -69,8 +69,12 @@ pub(super) fn restored(run: &Run, times: &Times) -> Option<Restored> {
 }
 
 fn after_recovery(run: &Run, index: StepIndex) -> bool {
-    needed(run, &[index]).into_iter().filter_map(|step| run.plan().step(step)).any(|step| {
-        matches!(step.verb, Verb::DatabaseReverse | Verb::StorageReverse | Verb::DatabaseUnfence | Verb::StorageUnfence)
+    needed(run, &[index]).into_iter().filter_map(|step| run.plan().step(step)).any(|step| match step.verb {
+        // The destination that first becomes a replica again is ahead of the move, not behind it.
+        Verb::DatabaseReverse | Verb::StorageReverse => {
+            step.with.get("member").and_then(serde_json::Value::as_str) != Some("destination")
+        }
+        verb => matches!(verb, Verb::DatabaseUnfence | Verb::StorageUnfence),
     })
 }
 

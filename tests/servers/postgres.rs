@@ -114,6 +114,9 @@ if [ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; then
 fi
 rm -f "$D/$S/data/standby.signal"          # single-user recovery inside pg_rewind refuses standby mode
 @BIN@/psql -h $H -p @PORT@ -U postgres -d postgres -c CHECKPOINT || exit 1   # so that its new timeline is on disk
+# A server that was itself rewound has lost its slots.
+@BIN@/psql -h $H -p @PORT@ -U postgres -d postgres -c "SELECT pg_create_physical_replication_slot('peer')
+  WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'peer')" || exit 1
 @AS@ @BIN@/pg_rewind -D "$D/$S/data" --config-file="$D/$S/postgresql.conf" --source-server="host=$H port=@PORT@ user=postgres dbname=postgres" || {
   rm -rf "$D/$S/data"
   @AS@ @BIN@/pg_basebackup -h $H -p @PORT@ -U postgres -D "$D/$S/data" -X stream -c fast || exit 1

@@ -58,7 +58,7 @@ pub struct Regions {
     dir: PathBuf,
     /// The databases.
     pub databases: Pair,
-    regions: [Region; 2],
+    sides: [Region; 2],
     /// The name servers: primary in ams, secondary in dub.
     pub names: (Bind, Bind),
     /// Their addresses in those networks.
@@ -123,7 +123,7 @@ impl Regions {
         let region =
             |node, store| Region { node, store, service: None, address: SocketAddr::new(ip(network(node), 80), port) };
         let regions = [region(Node::Fra, fra), region(Node::Dub, dub)];
-        let mut all = Self { dir: dir.to_owned(), databases, regions, names, doors };
+        let mut all = Self { dir: dir.to_owned(), databases, sides: regions, names, doors };
         all.write_down();
         for node in [Node::Fra, Node::Dub] {
             all.start_service(node);
@@ -154,7 +154,7 @@ impl Regions {
     pub fn servers(&self, node: Node) -> Vec<(String, u32)> {
         let mut all = Vec::new();
         all.extend(self.databases.pid(node).map(|pid| ("PostgreSQL".to_owned(), pid)));
-        for region in self.regions.iter().filter(|region| region.node == node) {
+        for region in self.sides.iter().filter(|region| region.node == node) {
             all.extend(region.store.pid().map(|pid| ("object store".to_owned(), pid)));
             all.extend(region.service.as_ref().map(|leash| ("service".to_owned(), leash.pid())));
         }
@@ -179,13 +179,13 @@ impl Regions {
 
     /// The region's object store.
     pub fn store(&self, node: Node) -> &Moto {
-        let region = self.regions.iter().find(|region| region.node == node);
+        let region = self.sides.iter().find(|region| region.node == node);
         &region.expect("both regions are there").store
     }
 
     /// Where the region's service answers whether it is healthy.
     pub fn health(&self, node: Node) -> SocketAddr {
-        SocketAddr::new(ip(network(node), 80), self.regions[0].address.port())
+        SocketAddr::new(ip(network(node), 80), self.sides[0].address.port())
     }
 
     /// Waits until the region's service says that it is healthy.
@@ -202,7 +202,7 @@ impl Regions {
     }
 
     fn region(&mut self, node: Node) -> &mut Region {
-        let region = self.regions.iter_mut().find(|region| region.node == node);
+        let region = self.sides.iter_mut().find(|region| region.node == node);
         region.expect("both regions are there")
     }
 

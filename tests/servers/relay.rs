@@ -60,7 +60,7 @@ impl Drop for Relay {
 }
 
 fn datagrams(here: &UdpSocket, server: SocketAddr, ended: &AtomicBool) {
-    let mut buffer = [0; 65_535];
+    let mut buffer = vec![0; 65_535];
     while !ended.load(Ordering::Relaxed) {
         let Ok((length, from)) = here.recv_from(&mut buffer) else { continue };
         let (question, here) = (buffer[..length].to_vec(), here.try_clone());
@@ -68,7 +68,7 @@ fn datagrams(here: &UdpSocket, server: SocketAddr, ended: &AtomicBool) {
             let there = UdpSocket::bind((server.ip(), 0))?;
             there.set_read_timeout(Some(ANSWER))?;
             there.send_to(&question, server)?;
-            let mut answer = [0; 65_535];
+            let mut answer = vec![0; 65_535];
             let length = there.recv(&mut answer)?;
             here?.send_to(&answer[..length], from).map(drop)
         });

@@ -142,15 +142,17 @@ async fn opened(bucket: &Bucket, permit: &Permit, limit: Duration) -> Result<boo
     }
 }
 
-/// Copies until nothing is missing.
+/// Copies until nothing is missing. A bucket that still takes writes is never caught up with: there, rounds go on only as
+/// long as each of them finds less missing than the one before, and what is missing then is said.
 async fn fill(s3: &S3, from: &Bucket, to: &Bucket, permit: &Permit, limit: Duration) -> Result<(Output, Loss), Stop> {
     let (mut objects, mut bytes, mut missing) = (0, 0, None);
+    let live = survey::look(from).await.seen().is_some_and(|seen| seen.writable);
     let filling = async {
         loop {
             let compared = copy::measure(from, to, s3.prefix.as_deref()).await;
             let (inventory, gap) = compared.map_err(|trouble| read_failed("compare the buckets", &trouble))?;
-            missing = Some(gap.lacking.len());
-            if gap.lacking.is_empty() {
+            let before = missing.replace(gap.lacking.len());
+            if gap.lacking.is_empty() || (live && before.is_some_and(|before| gap.lacking.len() >= before)) {
                 return Ok(super::compare::loss(&inventory, &gap));
             }
             let (some, size) = copy::copy(from, to, &gap.lacking, permit).await.map_err(copy_failed)?;
@@ -162,7 +164,7 @@ async fn fill(s3: &S3, from: &Bucket, to: &Bucket, permit: &Permit, limit: Durat
     if let Ok(loss) = filled {
         let loss = loss?;
         copy_markers(from, to, permit).await?;
-        return Ok((observe::copied(objects, bytes, 0), loss));
+        return Ok((observe::copied(objects, bytes, missing.unwrap_or_default()), loss));
     }
     let missing = missing.map_or_else(|| "an unknown number".to_owned(), |count| count.to_string());
     let why = format!(
