@@ -17,7 +17,7 @@ fn events(store: &Path, number: i64) -> i64 {
 #[test]
 fn killed_at_any_event_of_the_real_runbooks_the_run_resumes_to_the_same_end() {
     let mut world = World::start(|text| text);
-    world.heartbeat("0.2");
+    world.protect("0.2");
     let store = world.path("data").join("lifeboat.db");
     let (mut number, mut deaths) = (0, 0);
     // Every third event in turn; there and back, so that each run moves what the one before moved.

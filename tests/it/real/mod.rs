@@ -120,14 +120,23 @@ impl World {
         await_until("the first marker", Duration::from_secs(20), marked);
     }
 
-    /// Starts the shop and what replicates its uploads, and waits until orders are taken.
+    /// What normal operation looks like: heartbeat markers, and objects that are replicated. Waits until a marker of fra has
+    /// arrived in dub's bucket.
+    pub(crate) fn protect(&mut self, period: &str) {
+        let (program, ports) = (regions::program().display().to_string(), self.regions.ports().display().to_string());
+        let replicate = [program.as_str(), "replicate", &ports];
+        self.helpers.push(Leash::start(&self.path("replicate.log"), replicate, &[]).expect("replication starts"));
+        self.heartbeat(period);
+        let arrived = || self.regions.store(Node::Dub).get("uploads-dub", ".lifeboat/heartbeat/fra.json").is_some();
+        await_until("a replicated marker", Duration::from_secs(20), arrived);
+    }
+
+    /// Starts the shop and waits until orders are taken.
     pub(crate) fn open_shop(&mut self) {
         let program = regions::program().display().to_string();
         let (ports, folder) = (self.regions.ports().display().to_string(), self.folder.path().display().to_string());
         let shop = [program.as_str(), "shop", &ports, &folder];
         self.helpers.push(Leash::start(&self.path("shop.log"), shop, &[]).expect("the shop opens"));
-        let replicate = [program.as_str(), "replicate", &ports];
-        self.helpers.push(Leash::start(&self.path("replicate.log"), replicate, &[]).expect("replication starts"));
         self.await_orders(50);
     }
 
@@ -151,8 +160,8 @@ impl World {
 
     /// The address that the name of the service has at both name servers, which must agree.
     pub(crate) fn name(&self) -> String {
-        let first = self.regions.names.0.values("orders.dr.test", "A");
-        let second = self.regions.names.1.values("orders.dr.test", "A");
+        let first = self.regions.names.0.values("orders", "A");
+        let second = self.regions.names.1.values("orders", "A");
         assert_eq!(first, second, "the name servers disagree");
         first.join(" ")
     }

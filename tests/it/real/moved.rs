@@ -8,7 +8,7 @@ use crate::servers::postgres::Node;
 #[test]
 fn a_failover_with_the_source_dead_promotes_behind_a_proven_fence_and_moves_the_names() {
     let mut world = World::start(|text| text);
-    world.heartbeat("0.2");
+    world.protect("0.2");
     world.regions.kill_region(Node::Fra);
     // The dead region's bucket could not be fenced; that step is declared `bestEffort`, and is said all the same.
     let said = world.begin("failover", 6);
@@ -30,7 +30,7 @@ fn a_failover_with_the_source_dead_promotes_behind_a_proven_fence_and_moves_the_
 #[test]
 fn a_switchover_and_the_way_back_lose_nothing_while_the_shop_takes_orders() {
     let mut world = World::start(|text| text);
-    world.heartbeat("0.2");
+    world.protect("0.2");
     world.open_shop();
     world.begin("switchover", 0);
     assert_eq!(world.name(), "127.2.0.80");
