@@ -150,7 +150,7 @@ fn program() -> io::Result<PathBuf> {
         .join("lifeboat");
     fs::create_dir_all(&cache)?;
     let folder = cache.join(format!("moto-{VERSION}"));
-    let (program, made) = (folder.join("bin/moto_server"), folder.join("made"));
+    let (program, made) = (folder.join("bin/moto_server"), folder.join(".complete"));
     if made.exists() {
         return Ok(program);
     }
