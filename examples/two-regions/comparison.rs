@@ -76,19 +76,19 @@ impl Comparison {
     }
 
     /// A row that is compared. What was not measured does not agree with anything.
-    pub(crate) fn compare(&mut self, terminal: &Terminal, name: &str, client: f64, lifeboat: Option<f64>) {
+    pub(crate) fn compare(&mut self, name: &str, client: f64, lifeboat: Option<f64>) {
         let apart = lifeboat.map(|lifeboat| (client - lifeboat).abs());
         let agrees = apart.is_some_and(|apart| apart <= PERIOD);
         self.agree &= agrees;
         let shown = |value: Option<f64>| value.map_or_else(|| "not measured".to_owned(), figure);
-        let verdict = if agrees { terminal.good("agree") } else { terminal.bad("DISAGREE") };
-        self.table.add_row([name.to_owned(), figure(client), shown(lifeboat), shown(apart), verdict]);
+        let verdict = if agrees { "agree" } else { "DISAGREE" };
+        self.table.add_row([name.to_owned(), figure(client), shown(lifeboat), shown(apart), verdict.to_owned()]);
     }
 
     /// How many writes were lost, and the time that they span, which Lifeboat measures too.
-    pub(crate) fn lost(&mut self, terminal: &Terminal, what: &str, lost: Lost, lifeboat: Option<f64>) {
+    pub(crate) fn lost(&mut self, what: &str, lost: Lost, lifeboat: Option<f64>) {
         let name = format!("{what} lost: {} of {} acknowledged", lost.writes, lost.of);
-        self.compare(terminal, &name, lost.seconds, lifeboat);
+        self.compare(&name, lost.seconds, lifeboat);
     }
 
     /// Shows it; whether every row agrees.

@@ -229,9 +229,9 @@ impl Story {
         let terminal = &self.terminal;
         table.client("no order acknowledged for", orders);
         table.client("no upload acknowledged for", uploads);
-        table.compare(terminal, "time without service (RTO)", orders.max(uploads), measured.recovery());
-        table.lost(terminal, "orders", lost_orders, measured.lost("orders-db"));
-        table.lost(terminal, "uploads", lost_uploads, measured.lost("uploads"));
+        table.compare("time without service (RTO)", orders.max(uploads), measured.recovery());
+        table.lost("orders", lost_orders, measured.lost("orders-db"));
+        table.lost("uploads", lost_uploads, measured.lost("uploads"));
         let agree = table.show(terminal);
         terminal.say(&format!(
             "The client knows only its own writes, Lifeboat only its probes and markers; they must agree within one\n\
@@ -282,9 +282,9 @@ impl Story {
         let terminal = &self.terminal;
         table.client("no order acknowledged for", orders);
         table.client("no upload acknowledged for", uploads);
-        table.compare(terminal, "time without service", orders.max(uploads), measured.interruption());
-        table.lost(terminal, "orders", lost_orders, measured.lost("orders-db"));
-        table.lost(terminal, "uploads", lost_uploads, measured.lost("uploads"));
+        table.compare("time without service", orders.max(uploads), measured.interruption());
+        table.lost("orders", lost_orders, measured.lost("orders-db"));
+        table.lost("uploads", lost_uploads, measured.lost("uploads"));
         let agree = table.show(terminal);
         let nothing = lost_orders.writes == 0 && lost_uploads.writes == 0;
         if !nothing {

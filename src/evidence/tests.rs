@@ -224,6 +224,13 @@ fn without_a_probe_the_last_step_that_verifies_or_routes_restores() {
     for (steps, by, total) in table {
         assert_eq!(run(steps), (by.to_owned(), Some(total)));
     }
+    // A destination that first becomes a replica again is ahead of the recovery.
+    let mut rejoin = step("rejoin-db", Verb::DatabaseReverse, &[]);
+    rejoin.with.insert("member".into(), "destination".into());
+    let fence = step("fence-db", Verb::DatabaseFence, &[0]);
+    let steps =
+        vec![rejoin, fence, step("promote-db", Verb::DatabasePromote, &[1]), step("dns", Verb::DnsSwitch, &[2])];
+    assert_eq!(run(steps), ("dns".to_owned(), Some(10_000)));
 }
 
 #[test]
