@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     decide::{self, Gate},
+    manifest,
     model::{
         Blocker, Endpoint, Event, EventBody, Facts, Loss, Observed, Output, Plan, PlanStep, RegionName, Run, RunId,
         RunKind, StepIndex, StepName, TargetName, Verb,
@@ -256,12 +257,22 @@ fn afterwards(step: StepIndex, would: &Would) -> Vec<EventBody> {
 
 fn preview(drawn: &Drawn, plan: &Plan, step: &PlanStep, seen: Option<&Seen>, would: Would) -> StepPreview {
     let driver = drawn.drivers.of(step.verb, step.target.as_ref());
-    let endpoints = match (driver, seen) {
+    let mut endpoints = match (driver, seen) {
         (Some(driver), Some(seen)) => driver.endpoints(&seen.call),
         (_, None) | (None, _) => Vec::new(),
     };
+    for endpoint in &mut endpoints {
+        endpoint.region = endpoint.region.take().or_else(|| manifest::region_of(&endpoint.address, &plan.regions));
+    }
+    // A driver asks every member for its role; only these verbs need the source's answer. A general verb needs whatever
+    // it names.
     let touches = driver.and_then(|driver| driver.descriptor(step.verb)).map(|descriptor| descriptor.touches);
-    let survives = step.best_effort || touches == Some(Touches::SourceIfAlive) || drawn.request.kind.planned();
+    let needs = match touches {
+        Some(Touches::Source | Touches::Both) => true,
+        Some(Touches::SourceIfAlive | Touches::Destination) => false,
+        Some(Touches::Neither) | None => true,
+    };
+    let survives = step.best_effort || !needs || drawn.request.kind.planned();
     let in_source = |endpoint: &&Endpoint| endpoint.region.as_ref() == Some(&plan.source);
     let depends_on_source = if survives {
         Vec::new()

@@ -325,6 +325,21 @@ fn takeover_makes_every_act_under_way_unknown() {
 }
 
 #[test]
+fn a_try_that_was_lost_with_its_process_does_not_use_up_the_step_s_tries() {
+    let mut steps = steps();
+    steps[0].retry.attempts = 1;
+    let mut run = run(opened(plan(steps)));
+    then(&mut run, acting(0));
+    for event in takeover(&run, "host/1") {
+        then(&mut run, event);
+    }
+    let mut world = world();
+    world.observed.insert(StepIndex(0), Observed::Ready { facts: Facts::default() });
+    let decided = next(&run, &world).record;
+    assert!(matches!(&decided[..], [EventBody::Failed { attempt: 1, retry_at: Some(_), .. }]), "{decided:?}");
+}
+
+#[test]
 fn a_run_that_a_person_skipped_a_step_of_is_no_success() {
     let mut run = fenced(true);
     then(&mut run, EventBody::Acting { step: StepIndex(1), attempt: 1, facts: Facts::default() });

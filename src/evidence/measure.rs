@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     path::{Times, between, critical},
-    phases::{Restored, Span, onset, restored, split},
+    phases::{Restored, Span, counted_from, restored, split},
 };
 use crate::model::{Event, Loss, Output, Phase, Run, StepName, StepState, TargetName};
 
@@ -136,7 +136,7 @@ impl Measures {
 }
 
 fn recovery_time(run: &Run, times: &Times) -> RecoveryTime {
-    let (from, basis) = onset(run);
+    let (from, basis) = counted_from(run, times);
     let objective_seconds = run.plan().group.objectives.recovery_time_seconds;
     let restored = restored(run, times);
     let (total_ms, phases) = match &restored {

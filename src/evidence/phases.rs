@@ -91,6 +91,18 @@ pub(super) fn onset(run: &Run) -> (Timestamp, String) {
     (at.min(run.opened_at), basis)
 }
 
+/// The moment from which recovery time is counted. A planned run interrupts nothing before its first fence: what it
+/// copies while users still work is no outage.
+pub(super) fn counted_from(run: &Run, times: &Times) -> (Timestamp, String) {
+    let fences = run.plan().steps.iter().zip(&times.steps).filter(|(step, _)| step.verb.fences());
+    match fences.filter_map(|(_, time)| time.started).min() {
+        Some(fenced) if run.opened.kind.planned() && run.opened.onset.is_none() => {
+            (fenced, "first fence; a planned run interrupts nothing before it".into())
+        }
+        Some(_) | None => onset(run),
+    }
+}
+
 /// Splits the time from `onset` to the restored health.
 pub(super) fn split(run: &Run, times: &Times, onset: Timestamp, restored: &Restored) -> (u64, Vec<Span>) {
     let ms = |at: Timestamp| u64::try_from(between(onset, at).as_millis()).unwrap_or(u64::MAX);

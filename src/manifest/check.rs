@@ -18,6 +18,7 @@ mod usage;
 
 use std::collections::BTreeMap;
 
+pub use address::region_of;
 pub(super) use graph::Graph;
 pub(super) use limit::written_limit;
 

@@ -23,7 +23,7 @@ mod schema;
 mod suggest;
 mod yaml;
 
-pub use check::check;
+pub use check::{check, region_of};
 pub use code::{Code, Severity};
 pub use compile::{Route, compile, group, region};
 pub use document::{Document, Documents, Kind, Origin};

@@ -193,10 +193,15 @@ impl Draft<'_> {
             let Ok(driver) = target.kind() else { continue };
             let name = &target.name;
             match (driver.capability(), kind) {
-                (Capability::Storage, _) => {
+                (Capability::Storage, RunKind::Failback) => {
+                    before.extend(self.rejoin(Verb::StorageReverse, name, driver));
+                }
+                (Capability::Storage, RunKind::Failover | RunKind::Switchover) => {
                     before.extend(self.add("copy", Verb::StorageCatchUp, name, driver, &[], false, COPY));
                 }
-                (Capability::Database, RunKind::Failback) => before.extend(self.rejoin(name, driver)),
+                (Capability::Database, RunKind::Failback) => {
+                    before.extend(self.rejoin(Verb::DatabaseReverse, name, driver));
+                }
                 (Capability::Database, RunKind::Failover | RunKind::Switchover)
                 | (Capability::Dns | Capability::General, _) => {}
             }
@@ -205,11 +210,11 @@ impl Draft<'_> {
     }
 
     /// Makes the destination a copy again, where the driver can.
-    fn rejoin(&mut self, target: &TargetName, driver: TargetKind<'_>) -> Option<StepName> {
+    fn rejoin(&mut self, reverse: Verb, target: &TargetName, driver: TargetKind<'_>) -> Option<StepName> {
         let with = Map::from_iter([("member".to_owned(), Value::from("destination"))]);
-        let facts = self.catalog.descriptor(Some(driver.driver()), driver.capability(), Verb::DatabaseReverse)?;
+        let facts = self.catalog.descriptor(Some(driver.driver()), driver.capability(), reverse)?;
         (facts.check)(&with).ok().filter(|()| can_reverse(driver))?;
-        let name = self.add("rejoin", Verb::DatabaseReverse, target, driver, &[], false, REJOIN)?;
+        let name = self.add("rejoin", reverse, target, driver, &[], false, REJOIN)?;
         if let Some((step, _)) = self.steps.last_mut() {
             step.with = with;
         }

@@ -153,7 +153,15 @@ impl Run {
         }
         match body {
             EventBody::Opened(_) => Err(self.illegal(body)),
-            EventBody::TakenOver { .. } => Ok(()),
+            EventBody::TakenOver { .. } => {
+                // A try that was lost with its process is not the step's failure.
+                for (place, state) in self.steps.iter().enumerate() {
+                    if state.in_doubt() {
+                        self.forgiven[place] = self.tries[place];
+                    }
+                }
+                Ok(())
+            }
             EventBody::Commanded { inbox, command, refused } => {
                 self.inbox = *inbox;
                 if refused.is_none() {

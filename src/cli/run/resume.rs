@@ -9,7 +9,7 @@ use crate::{
         finish, progress,
         screen::{Format, Tone, tint},
     },
-    model::{CommandBody, RunId},
+    model::{CommandBody, RunId, RunState},
 };
 
 /// Go on with a run: in this process, or by an order to the process that drives it.
@@ -34,7 +34,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = desk.app()?;
-    if app.is_driven(&args.run).await? {
+    let (seen, _) = app.read(&args.run).await?;
+    if matches!(seen.state, RunState::Paused { .. }) && app.is_driven(&args.run).await? {
         let told = app.tell(&args.run, CommandBody::Resume, &args.reason).await?;
         match told {
             // Whoever held the lease is gone: this process takes the run over.

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::model::{Region, RegionName};
+
 /// A network in CIDR notation (RFC 4632).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Network {
@@ -31,6 +33,19 @@ impl Network {
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.contains(other.first) || other.contains(self.first)
     }
+}
+
+/// The region in whose declared networks an endpoint lives: `ip:port` or a URL with a literal address. `None` where the
+/// documents do not say.
+pub fn region_of(address: &str, regions: &[Region]) -> Option<RegionName> {
+    let ip = match Url::parse(address) {
+        Ok(url) => literal_ip(url.host)?,
+        Err(_) => ip_and_port(address).ok()?.ip(),
+    };
+    let lives = |region: &&Region| {
+        region.addresses.iter().any(|network| Network::parse(network).is_ok_and(|network| network.contains(ip)))
+    };
+    regions.iter().find(lives).map(|region| region.name.clone())
 }
 
 fn bits(address: IpAddr) -> u128 {
