@@ -76,11 +76,9 @@ impl App {
         stop: watch::Receiver<Stop>,
     ) -> Result<Rested, AppError> {
         let run = engine::load(&self.store, id).await?;
-        if run.closed().is_some() {
-            return Err(AppError::Refused {
-                what: format!("run {id} is over"),
-                remedy: format!("`lifeboat run show {id}` shows how it ended"),
-            });
+        if let Some(outcome) = run.closed() {
+            // Its process may have been killed between the end and the record (promise S13).
+            return Ok(Rested { kept: self.keep(id).await?, run, rest: Rest::Closed(outcome) });
         }
         let drivers = self.tools.open(run.plan())?;
         let key = LeaseKey { group: id.group.clone(), rehearsal: run.opened.rehearsal };

@@ -256,7 +256,12 @@ fn a_recovery_time_without_an_onset_is_never_called_met() {
         (unknown(), 12.0, Verdict::Unknown, "noticed; the onset is not known"),
         (Opened { noticed: None, ..unknown() }, 12.0, Verdict::Unknown, "run opened; the onset is not known"),
         (unknown(), 400.0, Verdict::Missed, "noticed; the onset is not known"),
-        (Opened { kind: RunKind::Switchover, ..unknown() }, 12.0, Verdict::Met, "noticed; the onset is not known"),
+        (
+            Opened { kind: RunKind::Switchover, ..unknown() },
+            12.0,
+            Verdict::Met,
+            "first fence; a planned run interrupts nothing before it",
+        ),
         (story(four()), 300.0, Verdict::Met, "observer report"),
         (story(four()), 300.001, Verdict::Missed, "observer report"),
     ];

@@ -226,7 +226,8 @@ fn a_killed_run_is_resumed_without_its_documents_and_no_effect_is_repeated() {
     assert!(ended.out.contains("the process that acted is gone"), "{}", ended.out);
     assert_eq!(stage.acts(), EFFECTS);
     stage.run("evidence show orders-1").with(0).says("succeeded");
-    stage.run("run resume orders-1").with(4).says("run orders-1 is over");
+    // A run that is over is only recorded again: its process may have been killed just before.
+    stage.run("run resume orders-1").with(0).says("succeeded");
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn a_command_that_changes_nothing_may_run_in_a_drill() {
         - {name: rest, uses: wait, with: {seconds: 1.5}}\n";
     let loaded = load_texts([("look.yaml", text)]);
     let plan = compile(&documents, &loaded.documents.runbooks[0], RunKind::Failover).unwrap();
-    assert_eq!((plan.steps[0].effect, plan.steps[1].effect), (Effect::Reads, Effect::Destroys));
+    assert_eq!((plan.steps[0].effect, plan.steps[1].effect), (Effect::Reads, Effect::Changes));
     assert_eq!((plan.steps[2].expected_ms, plan.steps[2].timeout_ms), (1_500, 6_500));
 }
 
