@@ -268,9 +268,8 @@ fn preview(drawn: &Drawn, plan: &Plan, step: &PlanStep, seen: Option<&Seen>, wou
     // it names.
     let touches = driver.and_then(|driver| driver.descriptor(step.verb)).map(|descriptor| descriptor.touches);
     let needs = match touches {
-        Some(Touches::Source | Touches::Both) => true,
         Some(Touches::SourceIfAlive | Touches::Destination) => false,
-        Some(Touches::Neither) | None => true,
+        Some(Touches::Source | Touches::Both | Touches::Neither) | None => true,
     };
     let survives = step.best_effort || !needs || drawn.request.kind.planned();
     let in_source = |endpoint: &&Endpoint| endpoint.region.as_ref() == Some(&plan.source);

@@ -96,8 +96,8 @@ pub(super) fn onset(run: &Run) -> (Timestamp, String) {
 pub(super) fn counted_from(run: &Run, times: &Times) -> (Timestamp, String) {
     let fences = run.plan().steps.iter().zip(&times.steps).filter(|(step, _)| step.verb.fences());
     match fences.filter_map(|(_, time)| time.started).min() {
-        Some(fenced) if run.opened.kind.planned() && run.opened.onset.is_none() => {
-            (fenced, "first fence; a planned run interrupts nothing before it".into())
+        Some(began) if run.opened.kind.planned() && run.opened.onset.is_none() => {
+            (began, "first fence; a planned run interrupts nothing before it".into())
         }
         Some(_) | None => onset(run),
     }

@@ -630,7 +630,7 @@ fn every_verb_answers_in_json() {
     for verb in ["run show orders-2", "run watch orders-2", "evidence show orders-2"] {
         stage.run(&format!("{verb} -o json")).with(0).json();
     }
-    for (verb, code) in [("plan carts", 2), ("run resume orders-2", 4), ("explain nothing", 2)] {
+    for (verb, code) in [("plan carts", 2), ("run resume orders-9", 2), ("explain nothing", 2)] {
         let error = stage.run(&format!("{verb} -o json")).with(code).json();
         assert_eq!(error["error"]["exit"], json!(code));
     }

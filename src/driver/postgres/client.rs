@@ -110,6 +110,16 @@ pub(super) async fn newest(session: &Session, table: &str) -> Result<Option<Time
     session.query_one(&format!("SELECT max(at) FROM {table}"), &[]).await?.try_get(0)
 }
 
+/// The newest marker that was written in `region`.
+pub(super) async fn newest_of(
+    session: &Session,
+    table: &str,
+    region: &RegionName,
+) -> Result<Option<Timestamp>, tokio_postgres::Error> {
+    let newest = format!("SELECT max(at) FROM {table} WHERE region = $1");
+    session.query_one(&newest, &[&region.as_str()]).await?.try_get(0)
+}
+
 fn read(row: &Row, marker: Option<Timestamp>) -> Result<Answer, tokio_postgres::Error> {
     let lsn = |name: &str| row.try_get::<_, Option<PgLsn>>(name).map(|lsn| lsn.map(u64::from));
     let receiver = row.try_get::<_, Option<String>>("status")?.map(|status| -> Result<_, tokio_postgres::Error> {

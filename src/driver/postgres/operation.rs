@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio_postgres::{error::SqlState, types::PgLsn};
 
 use super::{
-    client::{LOOK, Members, ask},
+    client::{LOOK, Members, ask, newest_of},
     effect::{self, fields},
     heartbeat::{make_table, upsert},
     observe::{Answer, Reply, View, loss},
@@ -146,7 +146,14 @@ async fn measured(members: &Members, session: &Session, call: &Call, source: &Re
     let after = async {
         let row = session.query_one(at, &[]).await?;
         let (timeline, position): (i32, PgLsn) = (row.try_get(0)?, row.try_get(1)?);
-        Ok::<_, tokio_postgres::Error>((timeline, position, ask(session, &members.params.table).await?))
+        let mut reply = ask(session, &members.params.table).await?;
+        // The heartbeat follows the promotion within a period: only the source's own markers tell what was lost.
+        if let Reply::Answered(answer) = &mut reply
+            && answer.marker.is_some()
+        {
+            answer.marker = newest_of(session, &members.params.table, &call.source).await?;
+        }
+        Ok::<_, tokio_postgres::Error>((timeline, position, reply))
     };
     let (timeline, position, reply) = match after.await {
         Ok(after) => after,

@@ -26,7 +26,7 @@ fn killed_at_any_event_of_the_real_runbooks_the_run_resumes_to_the_same_end() {
         let (kind, to) = if number % 2 == 1 { ("switchover", Node::Dub) } else { ("failback", Node::Fra) };
         let mut run = world.spawn(kind);
         let mut ended = None;
-        await_until(&format!("event {at} of {kind} {number}"), Duration::from_secs(60), || {
+        await_until(&format!("event {at} of {kind} {number}"), Duration::from_mins(1), || {
             ended = run.try_wait().expect("the program");
             ended.is_some() || events(&store, number) >= at
         });

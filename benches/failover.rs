@@ -1,0 +1,187 @@
+//! From `kill -9` of a real PostgreSQL primary to the first committed write on its standby: `lifeboat failover
+//! --when-down` with a probe every 100 ms and threshold 3, its fence proven by effect, beside the same done by hand
+//! without any fence. The two alternate, each on a fresh pair.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench measures time and prints it"
+)]
+
+#[path = "../tests/servers/mod.rs"]
+mod servers;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use servers::postgres::{Node, PASSWORD, Pair};
+use tokio_postgres::{Client, Config, NoTls};
+
+const TRIALS: usize = 10;
+
+fn main() {
+    // `cargo test --benches` compiles and starts benches; it is not the moment to measure.
+    if !std::env::args().any(|word| word == "--bench") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (mut by_hand, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..TRIALS {
+        by_hand.push(measure(&runtime, |pair, runtime| {
+            let pair_port = pair.port;
+            runtime.spawn(async move { detect_and_promote(pair_port).await });
+            Box::new(())
+        }));
+        ours.push(measure(&runtime, |pair, _| Box::new(armed(pair))));
+    }
+    println!(
+        "\nkill -9 of the primary to the first committed write on the standby, ms, {TRIALS} trials each, alternating"
+    );
+    line("by hand: 3 probes x 100 ms, pg_promote(false), no fence", &mut by_hand);
+    line("lifeboat failover --when-down, fence proven by effect", &mut ours);
+}
+
+fn line(what: &str, times: &mut [f64]) {
+    times.sort_by(f64::total_cmp);
+    println!(
+        "{what:<56} min {:>6.1}   median {:>6.1}   max {:>6.1}",
+        times[0],
+        times[times.len() / 2],
+        times[times.len() - 1]
+    );
+}
+
+/// Lets `ready` make itself ready, kills the primary, and writes to the standby every millisecond until a write commits.
+fn measure(
+    runtime: &tokio::runtime::Runtime,
+    ready: impl FnOnce(&Pair, &tokio::runtime::Runtime) -> Box<dyn std::any::Any>,
+) -> f64 {
+    let pair = Pair::start();
+    pair.psql(Node::Fra, "CREATE TABLE bench (at timestamptz DEFAULT now())");
+    pair.await_streaming(Node::Dub);
+    let kept = ready(&pair, runtime);
+    thread::sleep(Duration::from_millis(700));
+    let began = Instant::now();
+    let pid = pair.pid(Node::Fra).expect("a primary").to_string();
+    assert!(Command::new("kill").args(["-9", &pid]).status().expect("kill").success());
+    runtime.block_on(first_write(pair.port));
+    let took = began.elapsed();
+    drop(kept);
+    took.as_secs_f64() * 1_000.0
+}
+
+async fn connect(ip: &str, port: u16) -> Option<Client> {
+    let mut config = Config::new();
+    config.host(ip).port(port).user("lifeboat").password(PASSWORD).dbname("orders");
+    let connecting = config.connect_timeout(Duration::from_millis(100)).connect(NoTls);
+    let (client, connection) = connecting.await.ok()?;
+    tokio::spawn(connection);
+    Some(client)
+}
+
+async fn first_write(port: u16) {
+    let client = connect("127.2.0.10", port).await.expect("the standby");
+    while client.execute("INSERT INTO bench DEFAULT VALUES", &[]).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What a script by somebody who knows PostgreSQL does: no fence, no lease, no journal, no loss estimate.
+async fn detect_and_promote(port: u16) {
+    let standby = connect("127.2.0.10", port).await.expect("the standby");
+    let mut failed = 0;
+    loop {
+        failed = if connect("127.1.0.10", port).await.is_some() { 0 } else { failed + 1 };
+        if failed == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    standby.query_one("SELECT pg_promote(false)", &[]).await.expect("a promotion");
+}
+
+/// The program, armed. Ends with the value.
+struct Armed {
+    child: std::process::Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+fn armed(pair: &Pair) -> Armed {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("orders.yaml"), documents(pair)).expect("the documents");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lifeboat"))
+        .args(["failover", "orders", "--when-down", "--yes-i-mean", "orders", "--reason", "bench", "--as", "bench"])
+        .env("LIFEBOAT_DATA", folder.path().join("data"))
+        .env("LIFEBOAT_FILES", folder.path().join("orders.yaml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("lifeboat");
+    // It says that it stands ready on one of the two streams; both are drained to the end.
+    let (said, ready) = mpsc::channel();
+    let streams: [Box<dyn std::io::Read + Send>; 2] =
+        [Box::new(child.stdout.take().expect("output")), Box::new(child.stderr.take().expect("errors"))];
+    for stream in streams {
+        let said = said.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let _nobody_waits = said.send(line);
+            }
+        });
+    }
+    let mut all = Vec::new();
+    while !all.last().is_some_and(|line: &String| line.contains("ready:")) {
+        all.push(ready.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| unready(&all)));
+    }
+    Armed { child, _folder: folder }
+}
+
+fn unready(said: &[String]) -> String {
+    std::panic::panic_any(format!("lifeboat does not stand ready:\n{}", said.join("\n")))
+}
+
+fn documents(pair: &Pair) -> String {
+    let port = pair.port;
+    let password = pair.password_file();
+    let member = |region: &str, ip: &str| {
+        format!(
+            "{{region: {region}, url: \"postgres://{ip}:{port}/orders\", user: lifeboat, password: {{file: {}}}, tls: {{mode: disable}}}}",
+            Path::new(&password).display()
+        )
+    };
+    let region = |name: &str, ip: &str| {
+        format!(
+            "apiVersion: lifeboat.dev/v1alpha1\nkind: Region\nmetadata: {{name: {name}}}\nspec:\n  provider: other\n  \
+             probes: [{{name: db, timeoutMs: 500, tcp: {{address: \"{ip}:{port}\"}}}}]\n---\n"
+        )
+    };
+    format!(
+        "{}{}apiVersion: lifeboat.dev/v1alpha1\nkind: ProtectionGroup\nmetadata: {{name: orders}}\nspec:\n  \
+         regions: [{{name: fra, role: Preferred}}, {{name: dub, role: Standby}}]\n  \
+         objectives: {{recoveryTimeSeconds: 300, recoveryPointSeconds: 60}}\n  \
+         detection: {{periodSeconds: 0.1, failureThreshold: 3}}\n  targets:\n  - name: db\n    postgres:\n      \
+         members:\n      - {}\n      - {}\n      fence: [{}]\n",
+        region("fra", "127.1.0.10"),
+        region("dub", "127.2.0.10"),
+        member("fra", "127.1.0.10"),
+        member("dub", "127.2.0.10"),
+        pair.fence_command(),
+    )
+}
