@@ -5,6 +5,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench measures time and prints it"
@@ -154,7 +155,7 @@ fn armed(pair: &Pair) -> Armed {
 }
 
 fn unready(said: &[String]) -> String {
-    std::panic::panic_any(format!("lifeboat does not stand ready:\n{}", said.join("\n")))
+    panic!("lifeboat does not stand ready:\n{}", said.join("\n"))
 }
 
 fn documents(pair: &Pair) -> String {
