@@ -24,6 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lifeboat::{evidence::Record, model::EventBody};
 use servers::postgres::{Node, PASSWORD, Pair};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -49,6 +50,15 @@ fn main() {
     );
     line("by hand: 3 probes x 100 ms, pg_promote(false), no fence", &mut by_hand);
     line("lifeboat failover --when-down, fence proven by effect", &mut ours);
+    let (mut first, mut each) = OVERHEAD.with_borrow_mut(std::mem::take);
+    println!("\nthe same runs by their own records, ms");
+    line("from the run's first event to the first intent", &mut first);
+    line("run time beside the drivers' acts, for each step of the path", &mut each);
+}
+
+thread_local! {
+    /// From the records: time to the first intent, and overhead a step.
+    static OVERHEAD: std::cell::RefCell<(Vec<f64>, Vec<f64>)> = const { std::cell::RefCell::new((Vec::new(), Vec::new())) };
 }
 
 fn line(what: &str, times: &mut [f64]) {
@@ -113,13 +123,23 @@ async fn detect_and_promote(port: u16) {
 /// The program, armed. Ends with the value.
 struct Armed {
     child: std::process::Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Armed {
+    /// Lets the run end, and reads its record.
     fn drop(&mut self) {
-        let _ended = self.child.kill();
         let _status = self.child.wait();
+        let record = self.folder.path().join("data/evidence/orders-1.json");
+        let record: Record = serde_json::from_str(&fs::read_to_string(record).expect("a record")).expect("a record");
+        let opened = record.events.first().map(|event| event.at).expect("an event");
+        let acting = |event: &&lifeboat::model::Event| matches!(event.body, EventBody::Acting { .. });
+        let first = record.events.iter().find(acting).expect("an intent").at;
+        let each = record.measures.overhead.per_step_us.expect("steps that acted");
+        OVERHEAD.with_borrow_mut(|(firsts, all)| {
+            firsts.push(first.duration_since(opened).as_secs_f64() * 1_000.0);
+            all.push(Duration::from_micros(each).as_secs_f64() * 1_000.0);
+        });
     }
 }
 
@@ -151,7 +171,7 @@ fn armed(pair: &Pair) -> Armed {
     while !all.last().is_some_and(|line: &String| line.contains("ready:")) {
         all.push(ready.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| unready(&all)));
     }
-    Armed { child, _folder: folder }
+    Armed { child, folder }
 }
 
 fn unready(said: &[String]) -> String {

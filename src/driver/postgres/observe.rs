@@ -151,7 +151,8 @@ pub(super) fn loss(source: Option<&Reply>, destination: &Answer, known: &Known) 
             (_, Some(marker)) => Some(seconds(marker, acknowledged.at)),
             (_, None) => destination.last_replayed.map(|last| seconds(last, acknowledged.at)),
         };
-        return of(age, behind, "last marker");
+        // Nothing missing up to the marker says nothing of what was written after it: within a period, and unknown.
+        return of(age, behind.filter(|bytes| *bytes > 0), "last marker");
     }
     match known.onset.zip(destination.last_replayed) {
         Some((onset, last)) => of(Some(seconds(last, onset)), None, "onset of the outage and last replayed commit"),
@@ -299,7 +300,7 @@ mod tests {
                 Some(20.0),
                 Some(4),
             ),
-            ("dead, marker received", down(), standby(Some(9), 5, Some(70)), &marker(90, Some(9)), Some(0.0), Some(0)),
+            ("dead, marker received", down(), standby(Some(9), 5, Some(70)), &marker(90, Some(9)), Some(0.0), None),
             ("dead, marker alone", down(), standby(Some(5), 5, Some(70)), &marker(90, None), Some(20.0), None),
             ("dead, newer than known", down(), standby(Some(5), 5, Some(91)), &marker(90, None), Some(0.0), None),
             ("dead, onset", down(), standby(Some(5), 5, None), &onset, Some(45.0), None),
