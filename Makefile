@@ -56,6 +56,8 @@ doctest: ## The examples in the documentation
 
 nextest: ## All tests, with real servers
 	$(call say,tests)
+	@# The real runs start the example's own program, which a test build does not make.
+	$(CARGO) build $(LOCKED) --quiet --bins --examples
 	$(CARGO) nextest run $(LOCKED)
 
 bench: ## Measure

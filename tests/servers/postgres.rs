@@ -91,7 +91,9 @@ const FENCE: &str = r#"#!/bin/bash
 D=@DIR@/$1/data
 touch "$D/standby.signal"; chown postgres: "$D/standby.signal"
 p=$(head -1 "$D/postmaster.pid" 2>/dev/null) || exit 0
-kill -9 "$p" 2>/dev/null
+# Its children follow it by themselves, unless they are stopped: then nobody would ever end them.
+kids=$(cat "/proc/$p/task/$p/children" 2>/dev/null)
+kill -9 "$p" $kids 2>/dev/null
 while [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; do sleep 0.01; done
 exit 0
 "#;
@@ -216,10 +218,10 @@ impl Pair {
         self.dir.path().join(name).display().to_string()
     }
 
-    /// `kill -9` of a node's postmaster; its children follow by themselves.
+    /// `kill -9` of a node's postmaster and its children: those of a frozen one would not follow by themselves.
     pub fn kill(&self, node: Node) {
         if let Some(pid) = self.pid(node) {
-            send("KILL", &[pid]);
+            send("KILL", &[vec![pid], children(pid)].concat());
             await_until("the end of a postmaster", Duration::from_secs(10), || !is_postgres(pid));
         }
     }
