@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app::{App, Manner, Prepared, Request, Rested, Supervision},
     engine::Stop,
-    model::{GroupName, RegionName, Risk, RunKind},
+    model::{GroupName, Opened, RegionName, Risk, RunKind},
     port::LeaseState,
 };
 
@@ -66,11 +66,44 @@ impl Way {
 /// Starts a run that a person asked for, and stays with it until it rests.
 pub(super) async fn begin(desk: &Desk, way: Way, kind: RunKind, yes: Option<&str>) -> Result<Exit, Complaint> {
     let (request, manner) = way.request(kind)?;
-    confirm(&desk.screen, verb(kind), &request.group, yes)?;
+    now(desk, request, manner, yes).await
+}
+
+/// The same for a request that is complete.
+pub(super) async fn now(desk: &Desk, request: Request, manner: Manner, yes: Option<&str>) -> Result<Exit, Complaint> {
+    let (kind, group) = (request.kind, request.group.clone());
+    // A person at a terminal is told first what is about to happen; a script has said that it means it, or is refused at once.
+    let asked = yes.is_none() && desk.screen.can_ask();
+    if !asked {
+        confirm(&desk.screen, verb(kind), &group, yes)?;
+    }
     let app = desk.app()?;
     let prepared = app.prepare(request).await?;
+    if asked {
+        for line in at_stake(&prepared.opened) {
+            desk.screen.remark(line);
+        }
+        confirm(&desk.screen, verb(kind), &group, None)?;
+    }
     let rested = start(desk, &app, prepared, manner, None).await?;
     finish::finish(desk, &app, &rested).await
+}
+
+/// Where the run goes, and what would be lost as things stand.
+fn at_stake(opened: &Opened) -> Vec<String> {
+    let plan = &opened.plan;
+    let mut lines = vec![format!(
+        "{} of {} from {} to {}, runbook {}",
+        opened.kind, plan.group.name, plan.source, plan.destination, plan.runbook
+    )];
+    lines.extend(opened.estimates.iter().map(|(target, loss)| {
+        if opened.kind.planned() {
+            format!("{target} in {} is {loss} behind, and catches up before it is promoted", plan.destination)
+        } else {
+            format!("{target} would lose {loss}, as things stand")
+        }
+    }));
+    lines
 }
 
 /// `fail over`, `switch over`, `fail back`.

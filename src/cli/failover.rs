@@ -42,14 +42,12 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let (request, manner) = args.way.request(RunKind::Failover)?;
     let request = Request { healthy_anyway: args.source_is_healthy_anyway, ..request };
-    confirm(&desk.screen, begin::verb(RunKind::Failover), &request.group, args.yes_i_mean.as_deref())?;
+    let yes = args.yes_i_mean.as_deref();
     if args.when_down {
+        confirm(&desk.screen, begin::verb(RunKind::Failover), &request.group, yes)?;
         return when_down(desk, request, manner).await;
     }
-    let app = desk.app()?;
-    let prepared = app.prepare(request).await?;
-    let rested = begin::start(desk, &app, prepared, manner, None).await?;
-    finish::finish(desk, &app, &rested).await
+    begin::now(desk, request, manner, yes).await
 }
 
 async fn when_down(desk: &Desk, request: Request, manner: Manner) -> Result<Exit, Complaint> {

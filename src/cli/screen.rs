@@ -152,9 +152,15 @@ impl Screen {
         }
     }
 
+    /// Whether a person sits at a terminal and can be asked.
+    #[expect(clippy::unused_self, reason = "whoever asks has a screen")]
+    pub(super) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Asks the person at the terminal; `None` when there is none.
     pub(super) fn ask(&self, question: &str) -> Option<String> {
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        if !self.can_ask() {
             return None;
         }
         print(&self.err, format_args!("{question}"));

@@ -61,9 +61,10 @@ fn what(run: &Run, body: &EventBody) -> String {
     match body {
         EventBody::Opened(opened) => {
             let rehearsal = if opened.rehearsal { "rehearsal of a " } else { "" };
+            let why = if opened.reason.trim().is_empty() { String::new() } else { format!(": {}", opened.reason) };
             format!(
-                "{rehearsal}{} from {} to {} opened by {}: {}",
-                opened.kind, plan.source, plan.destination, opened.requested_by, opened.reason
+                "{rehearsal}{} from {} to {} opened by {}{why}",
+                opened.kind, plan.source, plan.destination, opened.requested_by
             )
         }
         EventBody::TakenOver { holder } => format!("taken over by {holder}"),
