@@ -15,7 +15,7 @@ use lifeboat::{
     decide::Rest,
     engine::{self, Engine, Options, Stop},
     model::*,
-    port::{Call, Clock, Concern, Descriptor, Driver, Drivers, Heartbeat, LeaseKey, Permit, Store, SystemClock},
+    port::{Call, Clock, Descriptor, Driver, Drivers, LeaseKey, Permit, Store, SystemClock},
 };
 use serde_json::{Map, json};
 use tokio::sync::watch;
@@ -38,15 +38,6 @@ impl Driver for Noop {
     }
     fn endpoints(&self, _: &Call) -> Vec<Endpoint> {
         Vec::new()
-    }
-    fn survey(&self) -> BoxFuture<'_, Facts> {
-        Box::pin(std::future::ready(Facts::default()))
-    }
-    fn preflight<'a>(&'a self, _: &'a RegionName, _: &'a RegionName) -> BoxFuture<'a, Vec<Concern>> {
-        Box::pin(std::future::ready(Vec::new()))
-    }
-    fn heartbeat(&self) -> Option<&dyn Heartbeat> {
-        None
     }
 }
 

@@ -100,12 +100,19 @@ pub trait Driver: Send + Sync {
     fn undo<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt>;
     /// Every address that the verb may touch in this call.
     fn endpoints(&self, call: &Call) -> Vec<Endpoint>;
-    /// The role of every member, for `status` and `plan`.
-    fn survey(&self) -> BoxFuture<'_, Facts>;
-    /// What would make a failover from `source` to `destination` slow, lossy or impossible.
-    fn preflight<'a>(&'a self, source: &'a RegionName, destination: &'a RegionName) -> BoxFuture<'a, Vec<Concern>>;
+    /// The role of every member, for `status` and `plan`. A driver without members has none to show.
+    fn survey(&self) -> BoxFuture<'_, Facts> {
+        Box::pin(std::future::ready(Facts::default()))
+    }
+    /// What would make a failover from `source` to `destination` slow, lossy or impossible; nothing, where a driver
+    /// has no members to look at.
+    fn preflight<'a>(&'a self, _source: &'a RegionName, _destination: &'a RegionName) -> BoxFuture<'a, Vec<Concern>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
     /// The driver's heartbeat markers, where it has them.
-    fn heartbeat(&self) -> Option<&dyn Heartbeat>;
+    fn heartbeat(&self) -> Option<&dyn Heartbeat> {
+        None
+    }
 }
 
 /// What became of a marker.

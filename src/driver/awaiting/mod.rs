@@ -19,8 +19,8 @@ use self::{
     params::{BadCall, Wish},
 };
 use crate::{
-    model::{Attempt, Effect, Endpoint, Facts, Observed, Region, RegionName, Verb},
-    port::{Call, Clock, Concern, Descriptor, Driver, Health, Heartbeat, Permit, Prober, Touches},
+    model::{Attempt, Effect, Endpoint, Observed, Region, Verb},
+    port::{Call, Clock, Descriptor, Driver, Health, Permit, Prober, Touches},
 };
 
 /// Time between the end of one probe and the start of the next: short beside the seconds that a service needs to come up.
@@ -143,18 +143,6 @@ impl Driver for Awaiting {
 
     fn endpoints(&self, call: &Call) -> Vec<Endpoint> {
         self.wish(call).map(|wish| vec![wish.endpoint(&call.destination)]).unwrap_or_default()
-    }
-
-    fn survey(&self) -> BoxFuture<'_, Facts> {
-        Box::pin(async { Facts::default() })
-    }
-
-    fn preflight<'a>(&'a self, _: &'a RegionName, _: &'a RegionName) -> BoxFuture<'a, Vec<Concern>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    fn heartbeat(&self) -> Option<&dyn Heartbeat> {
-        None
     }
 }
 

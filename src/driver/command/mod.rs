@@ -21,8 +21,8 @@ use secrecy::ExposeSecret;
 use self::client::{Ended, Program};
 pub use self::params::descriptor;
 use crate::{
-    model::{Attempt, Endpoint, Facts, Observed, RegionName, Verb},
-    port::{Call, Concern, Descriptor, Driver, Heartbeat, Permit, SecretError, Secrets},
+    model::{Attempt, Endpoint, Facts, Observed, Verb},
+    port::{Call, Descriptor, Driver, Permit, SecretError, Secrets},
     spec::CommandParams,
 };
 
@@ -138,17 +138,5 @@ impl Driver for RunProgram {
                 purpose: format!("program of step {}", call.step),
             })
             .collect()
-    }
-
-    fn survey(&self) -> BoxFuture<'_, Facts> {
-        Box::pin(async { Facts::default() })
-    }
-
-    fn preflight<'a>(&'a self, _: &'a RegionName, _: &'a RegionName) -> BoxFuture<'a, Vec<Concern>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    fn heartbeat(&self) -> Option<&dyn Heartbeat> {
-        None
     }
 }

@@ -11,8 +11,8 @@ use super::{
     params::Script,
 };
 use crate::{
-    model::{Attempt, Effect, Endpoint, Facts, Observed, RegionName, Verb},
-    port::{Call, Clock, Concern, Descriptor, Driver, Heartbeat, Permit, Touches},
+    model::{Attempt, Effect, Endpoint, Facts, Observed, Verb},
+    port::{Call, Clock, Descriptor, Driver, Permit, Touches},
 };
 
 /// A fake target.
@@ -117,18 +117,6 @@ impl Driver for Fake {
 
     fn endpoints(&self, _: &Call) -> Vec<Endpoint> {
         Vec::new()
-    }
-
-    fn survey(&self) -> BoxFuture<'_, Facts> {
-        Box::pin(async { Facts::default() })
-    }
-
-    fn preflight<'a>(&'a self, _: &'a RegionName, _: &'a RegionName) -> BoxFuture<'a, Vec<Concern>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    fn heartbeat(&self) -> Option<&dyn Heartbeat> {
-        None
     }
 }
 

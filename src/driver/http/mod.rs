@@ -16,9 +16,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::params::descriptor;
 use crate::{
-    model::{Attempt, Endpoint, Facts, Observed, RegionName, Verb},
+    model::{Attempt, Endpoint, Facts, Observed, Verb},
     net::http::{CONNECT_TIMEOUT, Http, HttpError},
-    port::{Call, Concern, Descriptor, Driver, Heartbeat, Permit, Secrets},
+    port::{Call, Descriptor, Driver, Permit, Secrets},
     spec::HttpParams,
 };
 
@@ -146,17 +146,5 @@ impl Driver for HttpRequest {
             Err(_) => return Vec::new(),
         };
         vec![Endpoint { address, region: None, purpose: format!("HTTP request of step {}", call.step) }]
-    }
-
-    fn survey(&self) -> BoxFuture<'_, Facts> {
-        Box::pin(async { Facts::default() })
-    }
-
-    fn preflight<'a>(&'a self, _: &'a RegionName, _: &'a RegionName) -> BoxFuture<'a, Vec<Concern>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    fn heartbeat(&self) -> Option<&dyn Heartbeat> {
-        None
     }
 }

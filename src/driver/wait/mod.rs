@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::params::descriptor;
 use crate::{
-    model::{Attempt, Endpoint, Facts, Observed, RegionName, Verb},
-    port::{Call, Clock, Concern, Descriptor, Driver, Heartbeat, Permit},
+    model::{Attempt, Endpoint, Facts, Observed, Verb},
+    port::{Call, Clock, Descriptor, Driver, Permit},
 };
 
 /// The driver of `wait`.
@@ -79,17 +79,5 @@ impl Driver for Wait {
 
     fn endpoints(&self, _: &Call) -> Vec<Endpoint> {
         Vec::new()
-    }
-
-    fn survey(&self) -> BoxFuture<'_, Facts> {
-        Box::pin(async { Facts::default() })
-    }
-
-    fn preflight<'a>(&'a self, _: &'a RegionName, _: &'a RegionName) -> BoxFuture<'a, Vec<Concern>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    fn heartbeat(&self) -> Option<&dyn Heartbeat> {
-        None
     }
 }
