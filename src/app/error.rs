@@ -148,6 +148,9 @@ impl AppError {
             Self::Store { source: StoreError::RunClosed { run }, .. } => {
                 Some(format!("it is over; `lifeboat run show {run}` shows how it ended"))
             }
+            Self::Store { source: StoreError::TermMoved { run, .. }, .. } => {
+                Some(format!("look again with `lifeboat run show {run}`, then give the term that it shows"))
+            }
             Self::Store { source: StoreError::NoRun { .. }, .. } => {
                 Some("`lifeboat run list` shows the runs there are".into())
             }
@@ -176,7 +179,7 @@ impl AppError {
 fn store_fault(source: &StoreError) -> Fault {
     match source {
         StoreError::NoRun { .. } => Fault::Usage,
-        StoreError::RunOpen { .. } | StoreError::RunClosed { .. } => Fault::Refused,
+        StoreError::RunOpen { .. } | StoreError::RunClosed { .. } | StoreError::TermMoved { .. } => Fault::Refused,
         StoreError::StaleTerm { .. }
         | StoreError::Conflict { .. }
         | StoreError::Corrupt { .. }

@@ -6,7 +6,7 @@ use super::{App, AppError};
 use crate::{
     decide,
     engine::{self, TIME_TO_LIVE},
-    model::{Command, CommandBody, EventBody, RunId},
+    model::{Command, CommandBody, EventBody, RunId, Term},
     port::LeaseKey,
 };
 
@@ -25,27 +25,32 @@ pub enum Told {
     },
 }
 
+/// What a person orders a run to do.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// What.
+    pub body: CommandBody,
+    /// Why; may be empty where the order needs none.
+    pub reason: String,
+    /// Only when the run is still at this term.
+    pub expected_term: Option<Term>,
+}
+
 /// How often the journal is read for the answer.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl App {
     /// Gives an order. A driving process reads its inbox every 100 ms; one that does not answer for a lease's
     /// time-to-live and a second more is gone.
-    pub async fn tell(&self, id: &RunId, body: CommandBody, reason: &str) -> Result<Told, AppError> {
+    pub async fn tell(&self, id: &RunId, order: Order) -> Result<Told, AppError> {
         let run = engine::load(&self.store, id).await?;
         let key = LeaseKey { group: id.group.clone(), rehearsal: run.opened.rehearsal };
         if !self.driven(&key).await? {
-            let command = Command {
-                by: self.settings.actor.clone(),
-                reason: reason.to_owned(),
-                at: self.clock.now(),
-                body: body.clone(),
-            };
-            if let Some(why) = decide::obey(&self.after_orders(&run).await?, &command) {
+            if let Some(why) = decide::obey(&self.after_orders(&run).await?, &self.command(order.clone())) {
                 return Ok(Told::Refused { why });
             }
         }
-        let number = self.order(id, body, reason).await?;
+        let number = self.order(id, order).await?;
         let deadline = self.clock.monotonic() + TIME_TO_LIVE + Duration::from_secs(1);
         loop {
             // Asked before the journal is read: what a process that let go in between had written is seen then.
@@ -57,6 +62,16 @@ impl App {
                 None => self.clock.sleep(LOOK).await,
             }
         }
+    }
+
+    fn command(&self, order: Order) -> Command {
+        let Order { body, reason, expected_term } = order;
+        Command { by: self.settings.actor.clone(), reason, at: self.clock.now(), expected_term, body }
+    }
+
+    /// Puts an order into a run's inbox, and says its number.
+    pub(super) async fn order(&self, id: &RunId, order: Order) -> Result<u64, AppError> {
+        self.store.tell(id, self.command(order)).await.map_err(AppError::store(format!("give an order to {id}")))
     }
 
     /// What became of order `number`, in the events above `after`: nothing yet, taken, or refused with a reason.

@@ -6,12 +6,14 @@
 use jiff::Timestamp;
 
 use super::{
-    App, AppError, Outage, Route, documents, go_on, history,
+    App, AppError, Misplaced, Outage, Route, documents, go_on, history,
     looking::{self, LIMIT},
-    outage, route,
+    outage, route, stopping,
 };
 use crate::{
-    model::{Actor, Facts, Group, GroupName, Loss, Opened, Plan, RegionName, Risk, RunId, RunKind, TargetName},
+    model::{
+        Actor, Facts, Group, GroupName, Loss, Opened, Plan, RegionName, Risk, RunId, RunKind, StopOrder, TargetName,
+    },
     port::{Drivers, LeaseKey, ObserverReport, RunSummary},
 };
 
@@ -65,6 +67,8 @@ pub struct Drawn {
     pub open: Option<RunId>,
     /// Until when the group cools down.
     pub cooldown_until: Option<Timestamp>,
+    /// The order that stops the group.
+    pub stopped: Option<StopOrder>,
 }
 
 /// A run that could be opened now.
@@ -103,8 +107,9 @@ impl App {
         let key = request.key();
         let open = runs.iter().find(|run| run.closed.is_none() && run.key() == key).map(|run| run.run.clone());
         let cooldown_until = self.cooldown(&group, &runs).await?;
+        let stopped = self.stopped(&request.group).await?;
         let requested_by = self.settings.actor.clone();
-        Ok(Drawn { request, requested_by, plan, learnt, drivers, open, cooldown_until })
+        Ok(Drawn { request, requested_by, plan, learnt, drivers, open, cooldown_until, stopped })
     }
 
     /// Everything up to the moment before the run is opened. Refuses what a person would regret.
@@ -179,30 +184,57 @@ pub(super) fn bad_plan(group: &GroupName) -> AppError {
     }
 }
 
+/// The gravest first.
+fn gravity(found: &Misplaced) -> u8 {
+    match found {
+        Misplaced::TwoPrimaries { .. } => 0,
+        Misplaced::NoPrimary { .. } => 1,
+        Misplaced::Elsewhere { .. } => 2,
+    }
+}
+
+fn remedy(found: &Misplaced) -> &'static str {
+    match found {
+        Misplaced::TwoPrimaries { .. } => {
+            "stop writes in one of them first: both sides are changing, and no run may choose between them"
+        }
+        Misplaced::NoPrimary { .. } => "find the one with the last write and promote it, or fail over",
+        Misplaced::Elsewhere { .. } => {
+            "say where the group really serves with --from and --to, or move the target back"
+        }
+    }
+}
+
 impl Drawn {
     /// The way.
     pub fn route(&self) -> Route {
         Route { source: self.plan.source.clone(), destination: self.plan.destination.clone() }
     }
 
+    /// What the members' roles say against the run.
+    pub(super) fn misplaced(&self, seen: &Witnessed) -> Vec<Misplaced> {
+        let mut found = route::misplaced(&self.route(), &seen.survey, &route::rejoins(&self.plan));
+        if self.request.kind.planned() {
+            found.extend(route::leaderless(&seen.survey));
+        }
+        found
+    }
+
     /// What forbids the run, whatever its gates say later.
     pub fn objections(&self, seen: &Witnessed) -> Result<(), AppError> {
+        if let Some(order) = &self.stopped {
+            return Err(stopping::refusal(order));
+        }
         if let Some(run) = &self.open {
             return Err(AppError::Refused {
                 what: format!("run {run} of this group is still open"),
                 remedy: go_on(run),
             });
         }
-        let misplaced = route::misplaced(&self.route(), &seen.survey, &route::rejoins(&self.plan));
-        if !misplaced.is_empty() {
+        let misplaced = self.misplaced(seen);
+        if let Some(worst) = misplaced.iter().min_by_key(|found| gravity(found)) {
             let what = misplaced.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            let two = misplaced.iter().any(|found| matches!(found, super::Misplaced::TwoPrimaries { .. }));
-            let remedy = if two {
-                "stop writes in one of them first: both sides are changing, and no run may choose between them"
-            } else {
-                "say where the group really serves with --from and --to, or move the target back"
-            };
-            return Err(AppError::Refused { what, remedy: remedy.into() });
+            return Err(AppError::Refused { what, remedy: remedy(worst).into() });
         }
         let failover = !self.request.kind.planned() && !self.request.rehearsal;
         if failover && !self.request.healthy_anyway && seen.outage.source_is_healthy() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     App, AppError, Drawn, Misplaced, Outage, Request, Witnessed,
     looking::{self, LIMIT, Seen},
-    route,
+    stopping,
 };
 use crate::{
     decide::{self, Gate},
@@ -166,10 +166,8 @@ impl Drawn {
         let predicted = decide::predict(&self.plan);
         let name = |index: &StepIndex| self.plan.step(*index).map(|step| step.name.clone());
         let route = self.route();
-        let mut objections: Vec<String> = route::misplaced(&route, &seen.survey, &route::rejoins(&self.plan))
-            .iter()
-            .map(Misplaced::to_string)
-            .collect();
+        let mut objections: Vec<String> = self.misplaced(&seen).iter().map(Misplaced::to_string).collect();
+        objections.extend(self.stopped.as_ref().map(stopping::said));
         objections.extend(self.open.as_ref().map(|run: &RunId| format!("run {run} of this group is still open")));
         let cooling = self.cooldown_until.filter(|until| *until > now && !self.request.rehearsal);
         Preview {

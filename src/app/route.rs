@@ -132,6 +132,12 @@ pub enum Misplaced {
         /// Where.
         regions: Vec<RegionName>,
     },
+    /// Every member follows another one, so nobody takes writes and nobody has the last word (S6).
+    #[error("ALARM: {target} has no primary: every member is a standby")]
+    NoPrimary {
+        /// The target.
+        target: TargetName,
+    },
     /// The group serves elsewhere than the history says.
     #[error("{target} has its primary in {seen}, and the group should serve from {source_region}")]
     Elsewhere {
@@ -155,6 +161,14 @@ pub(super) fn rejoins(plan: &Plan) -> BTreeSet<TargetName> {
             && step.with.get("member").and_then(serde_json::Value::as_str) == Some("destination")
     };
     plan.steps.iter().filter(rejoins).filter_map(|step| step.target.clone()).collect()
+}
+
+/// Targets of which every member answers that it is a standby. A planned run cannot say then what the last write was; a
+/// failover may be just what ends this.
+pub(super) fn leaderless(survey: &Survey) -> Vec<Misplaced> {
+    let standby = |facts: &Facts| !facts.sides.is_empty() && facts.sides.iter().all(|side| side.role == Role::Standby);
+    let found = survey.iter().filter(|(_, facts)| standby(facts));
+    found.map(|(target, _)| Misplaced::NoPrimary { target: target.clone() }).collect()
 }
 
 /// Compares what was seen with the way that was chosen. Members that say nothing object to nothing.
@@ -283,6 +297,15 @@ mod tests {
         assert!(matches!(both.as_slice(), [Misplaced::TwoPrimaries { regions, .. }] if regions.len() == 2));
         let rejoins = BTreeSet::from([TargetName::new("db").unwrap()]);
         assert_eq!(misplaced(&route, &seen(&[("fra", Role::Primary), ("dub", Role::Primary)]), &rejoins), []);
+        let leaderless = |roles: &[(&str, Role)]| super::leaderless(&seen(roles)).len();
+        assert_eq!(leaderless(&[("fra", Role::Standby), ("dub", Role::Standby)]), 1);
+        assert_eq!(
+            leaderless(&[("fra", Role::ReadOnly), ("dub", Role::Standby)]),
+            0,
+            "a fenced primary has the last word"
+        );
+        assert_eq!(leaderless(&[("fra", unknown()), ("dub", Role::Standby)]), 0, "nobody can tell");
+        assert_eq!(leaderless(&[]), 0);
         let third = misplaced(&route, &seen(&[("fra", Role::Primary), ("sto", Role::Primary)]), &rejoins);
         assert_eq!(third.len(), 1, "the run does not touch sto");
     }

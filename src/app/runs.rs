@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{App, AppError, Prepared, identity, records::Kept};
+use super::{App, AppError, Order, Prepared, identity, records::Kept};
 use crate::{
     decide::{self, Rest},
     engine::{self, Engine, Hold, Options, Progress, Stop},
-    model::{Command, CommandBody, Event, EventBody, Run, RunId, RunState},
+    model::{CommandBody, Event, EventBody, Run, RunId, RunState, Term},
     port::{Drivers, LeaseKey, LeaseState},
 };
 
@@ -21,6 +21,8 @@ use crate::{
 pub struct Manner {
     /// Stay and wait for orders while the run is paused.
     pub stay: bool,
+    /// Only when the group's lease is still at this term: nothing ran since a person looked.
+    pub expected_term: Option<Term>,
 }
 
 /// A run that came to rest.
@@ -47,7 +49,8 @@ impl App {
         progress: &mut dyn Progress,
         stop: watch::Receiver<Stop>,
     ) -> Result<Rested, AppError> {
-        let mut hold = self.take(&prepared.request.key(), waiting).await?;
+        self.unless_stopped(&prepared.request.group).await?;
+        let mut hold = self.take(&prepared.request.key(), manner, waiting).await?;
         let opened = EventBody::Opened(Box::new(prepared.opened));
         let now = self.clock.now();
         let (id, first) = match self.store.open(hold.permit(), now, opened).await {
@@ -82,7 +85,8 @@ impl App {
         }
         let drivers = self.tools.open(run.plan())?;
         let key = LeaseKey { group: id.group.clone(), rehearsal: run.opened.rehearsal };
-        let mut hold = self.take(&key, waiting).await?;
+        self.unless_stopped(&id.group).await?;
+        let mut hold = self.take(&key, manner, waiting).await?;
         let rested = self.go_on(id, reason, &mut hold, &drivers, manner, progress, stop).await;
         hold.release().await;
         rested
@@ -101,7 +105,8 @@ impl App {
     ) -> Result<Rested, AppError> {
         let run = engine::recover(&self.store, &self.clock, hold, id, &identity::holder(), progress).await?;
         if matches!(self.after_orders(&run).await?.state, RunState::Paused { .. }) {
-            self.order(id, CommandBody::Resume, reason).await?;
+            let order = Order { body: CommandBody::Resume, reason: reason.to_owned(), expected_term: None };
+            self.order(id, order).await?;
         }
         self.drive(run, hold, drivers, manner, progress, stop).await
     }
@@ -120,15 +125,19 @@ impl App {
         Ok(run)
     }
 
-    /// Puts an order into a run's inbox, and says its number.
-    pub(super) async fn order(&self, id: &RunId, body: CommandBody, reason: &str) -> Result<u64, AppError> {
-        let command =
-            Command { by: self.settings.actor.clone(), reason: reason.to_owned(), at: self.clock.now(), body };
-        self.store.tell(id, command).await.map_err(AppError::store(format!("give an order to {id}")))
-    }
-
-    async fn take(&self, key: &LeaseKey, waiting: Waiting<'_>) -> Result<Hold, AppError> {
-        engine::take(&self.store, &self.clock, key, &identity::holder(), waiting).await.map_err(AppError::Lease)
+    /// Takes the lease. Each grant has a term one above the last, so any other grant since a person looked shows.
+    async fn take(&self, key: &LeaseKey, manner: Manner, waiting: Waiting<'_>) -> Result<Hold, AppError> {
+        let now = self.store.lease(key).await.map_err(AppError::store(format!("look at the lease on {key}")))?;
+        still_at(key, now.term, manner)?;
+        let hold = engine::take(&self.store, &self.clock, key, &identity::holder(), waiting).await;
+        let hold = hold.map_err(AppError::Lease)?;
+        match still_at(key, Term(hold.permit().term().0.saturating_sub(1)), manner) {
+            Ok(()) => Ok(hold),
+            Err(moved) => {
+                hold.release().await;
+                Err(moved)
+            }
+        }
     }
 
     /// Drives, and keeps the record of whatever came of it.
@@ -161,5 +170,16 @@ impl App {
                 source: crate::port::StoreError::NoRun { run: id.clone() },
             })?;
         Ok((run, events))
+    }
+}
+
+/// Refuses when the lease has passed to another term than the one a person saw.
+fn still_at(key: &LeaseKey, found: Term, manner: Manner) -> Result<(), AppError> {
+    match manner.expected_term {
+        Some(expected) if expected != found => Err(AppError::Refused {
+            what: format!("group {} is at term {found} now, and not at {expected}", key.group),
+            remedy: format!("look again with `lifeboat status {}`, then give the term that it shows", key.group),
+        }),
+        Some(_) | None => Ok(()),
     }
 }

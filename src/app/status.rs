@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     evidence,
-    model::{GroupName, Objectives, RegionName, Role, RunId, RunState, TargetName},
-    port::{Concern, ObserverReport, RunSummary},
+    model::{GroupName, Objectives, RegionName, Role, RunId, RunState, StopOrder, TargetName, Term},
+    port::{Concern, LeaseKey, ObserverReport, RunSummary},
 };
 
 /// One member of a target, as seen now.
@@ -64,6 +64,10 @@ pub struct Status {
     pub group: GroupName,
     /// The region that serves, by the history of runs; `None`: no region is preferred.
     pub serves: Option<RegionName>,
+    /// The term of the lease on its real runs: the number that `--expected-term` takes.
+    pub term: Term,
+    /// The order that stops it.
+    pub stopped: Option<StopOrder>,
     /// Its objectives.
     pub objectives: Objectives,
     /// Its members.
@@ -111,8 +115,11 @@ impl App {
             Some(summary) => Some(Last { summary: summary.clone(), measures: self.measures(&summary.run).await? }),
             None => None,
         };
+        let lease = self.store.lease(&LeaseKey { group: name.clone(), rehearsal: false }).await;
         Ok(Status {
             group: name.clone(),
+            term: lease.map_err(AppError::store(format!("look at the lease on {name}")))?.term,
+            stopped: self.stopped(name).await?,
             alarms: serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default(),
             serves,
             objectives: group.objectives,

@@ -40,6 +40,10 @@ pub(super) fn of_pause(run: &Run, reason: &PauseReason) -> Vec<Advice> {
     let id = &run.id;
     let name = |index: &StepIndex| run.plan().step(*index).map_or_else(String::new, |step| step.name.to_string());
     match reason {
+        PauseReason::Stopped { .. } => vec![
+            format!("lift the stop when it may go on (lifeboat status {} shows which), then", id.group),
+            format!("go on: lifeboat run resume {id}"),
+        ],
         PauseReason::Ordered { .. } | PauseReason::Interrupted => vec![format!("go on: lifeboat run resume {id}")],
         PauseReason::StepFailed { step } => {
             let manual = run.plan().step(*step).and_then(|step| step.manual.clone());

@@ -25,10 +25,12 @@ pub(super) struct Args {
     /// Why; kept as evidence.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    #[command(flatten)]
+    seen: order::Seen,
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let step = args.step;
     let body = if args.deny { CommandBody::Deny { step } } else { CommandBody::Approve { step } };
-    order::give(desk, &args.run, body, &args.reason).await
+    order::give(desk, &args.run, body, args.reason, args.seen).await
 }

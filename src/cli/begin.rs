@@ -11,6 +11,7 @@ use super::{
     exit::Exit,
     finish,
     progress::{Told, Underway},
+    run::order::Seen,
     screen::Screen,
 };
 use crate::{
@@ -41,6 +42,8 @@ pub(super) struct Way {
     /// Stay and wait for orders while the run is paused, instead of ending with code 3.
     #[arg(long)]
     stay: bool,
+    #[command(flatten)]
+    seen: Seen,
 }
 
 /// The names of the risks.
@@ -59,7 +62,7 @@ impl Way {
         }
         let (from, to, reason, accept) = (self.from, self.to, self.reason, self.accept);
         let request = Request { from, to, reason, accept, ..Request::new(kind, self.group) };
-        Ok((request, Manner { stay: self.stay }))
+        Ok((request, Manner { stay: self.stay, expected_term: self.seen.expected_term }))
     }
 }
 

@@ -78,7 +78,8 @@ impl Exit {
                 | PauseReason::StepFailed { .. }
                 | PauseReason::StepBlocked { .. }
                 | PauseReason::OutcomeUnknown { .. }
-                | PauseReason::UndoStuck { .. },
+                | PauseReason::UndoStuck { .. }
+                | PauseReason::Stopped { .. },
             )
             | Rest::AwaitingApproval(_) => Self::Paused,
         }

@@ -33,6 +33,7 @@ mod runbook;
 mod schema;
 mod screen;
 mod status;
+mod stop;
 mod switchover;
 
 use complaint::Complaint;
@@ -61,6 +62,7 @@ Examples:
   lifeboat switchover orders             move it without loss
   lifeboat failover orders               move it although the source may be dead
   lifeboat run resume orders-17          go on with a run that stands still
+  lifeboat stop --all                    nothing starts or goes on until it is lifted
 
 Environment:
   LIFEBOAT_FILES  documents, separated by colons; default ./lifeboat
@@ -116,6 +118,7 @@ enum Verb {
     Run(run::Args),
     Approve(approve::Args),
     Status(status::Args),
+    Stop(stop::Args),
     Heartbeat(heartbeat::Args),
     Evidence(evidence::Args),
     Runbook(runbook::Args),
@@ -181,6 +184,7 @@ async fn act(verb: Verb, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Run(args) => run::run(args, desk).await,
         Verb::Approve(args) => approve::run(args, desk).await,
         Verb::Status(args) => status::run(args, desk).await,
+        Verb::Stop(args) => stop::run(args, desk).await,
         Verb::Heartbeat(args) => heartbeat::run(args, desk).await,
         Verb::Evidence(args) => evidence::run(args, desk).await,
         Verb::Runbook(args) => runbook::run(args, desk),

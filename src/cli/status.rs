@@ -51,7 +51,13 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
 
 fn draw(screen: &Screen, status: &Status) {
     let serves = status.serves.as_ref().map_or_else(|| "nobody knows".into(), ToString::to_string);
-    screen.line(format_args!("{}  serves from {}", tint(Tone::Bold, &status.group), tint(Tone::Bold, serves)));
+    let (group, term) = (tint(Tone::Bold, &status.group), tint(Tone::Dim, format_args!("term {}", status.term)));
+    screen.line(format_args!("{group}  serves from {}  {term}", tint(Tone::Bold, serves)));
+    if let Some(order) = &status.stopped {
+        let why = if order.reason.trim().is_empty() { String::new() } else { format!(": {}", order.reason) };
+        let (by, scope, at) = (&order.by, order.scope(), order.at);
+        screen.line(format_args!("  {} {by} stopped {scope} at {at:.0}{why}", tint(Tone::Warn, "stopped")));
+    }
     for alarm in &status.alarms {
         screen.line(format_args!("  {} {alarm}", tint(Tone::Bad, "!!")));
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     Blocker, Capability, Effect, Facts, FencingPolicy, Loss, PlanStep, RegionName, Role, Run, StepIndex, StepState,
-    TargetName,
+    TargetName, Verb,
 };
 
 /// Open, or shut with every reason.
@@ -36,11 +36,16 @@ pub fn gate(run: &Run, index: StepIndex, facts: &Facts, now: Timestamp) -> Gate 
     if let Some(target) = &step.target {
         if step.verb.fences() {
             reasons.extend(destination_not_ready(run, step, target, facts));
+            reasons.extend(destination_cut_off(run, target, facts));
         }
         if step.verb.promotes() {
             reasons.extend(two_primaries(target, facts));
             reasons.extend(unfenced(run, index, step, target, facts));
+            reasons.extend(divergence(target, facts));
             reasons.extend(loss(run, target, facts));
+        }
+        if step.verb == Verb::DatabaseReverse && !proven(run, index, |fence| fence.target.as_ref() == Some(target)) {
+            reasons.extend(divergence(target, facts));
         }
     }
     reasons.retain(|reason| {
@@ -78,6 +83,30 @@ fn destination_not_ready(run: &Run, step: &PlanStep, target: &TargetName, facts:
     }
 }
 
+/// A source that still serves is not fenced for a destination that does not follow it: a planned run could not catch up
+/// any more, and an unplanned one is judged by what would be lost before it takes the service away, not after (S10).
+///
+/// A source that serves nobody any more is fenced first and judged at the promotion: the sooner, the less it can do.
+fn destination_cut_off(run: &Run, target: &TargetName, facts: &Facts) -> Option<Blocker> {
+    let (source, destination) = (&run.plan().source, &run.plan().destination);
+    if facts.replicates != Some(false) || facts.role(source) != Some(&Role::Primary) {
+        return None;
+    }
+    if run.opened.kind.planned() {
+        let (target, source, destination) = (target.clone(), source.clone(), destination.clone());
+        Some(Blocker::NotReplicating { target, source, destination })
+    } else {
+        loss(run, target, facts)
+    }
+}
+
+/// What one side holds alone is not thrown away without a person's word. A reverse after a proven fence of the same run
+/// throws nothing away that the promotion's loss did not state.
+fn divergence(target: &TargetName, facts: &Facts) -> Option<Blocker> {
+    let detail = facts.divergence.as_ref()?.to_string();
+    Some(Blocker::DivergentHistory { target: target.clone(), detail })
+}
+
 /// Promise S6: two members that accept writes are an alarm, and nobody may go on.
 fn two_primaries(target: &TargetName, facts: &Facts) -> Option<Blocker> {
     let regions: Vec<RegionName> =
@@ -104,16 +133,25 @@ fn unfenced(run: &Run, index: StepIndex, step: &PlanStep, target: &TargetName, f
 /// written by the service that the source's database serves: a proven fence of any target of the group before it
 /// counts. `fencing: BestEffort` is content with a fence that was tried.
 fn fenced(run: &Run, index: StepIndex, step: &PlanStep, target: &TargetName) -> bool {
-    ancestors(run, index).into_iter().any(|before| {
-        let Some((fence, state)) = run.step(before) else { return false };
-        let covers = match step.verb.capability() {
-            Capability::Storage => true,
-            Capability::Database | Capability::Dns | Capability::General => fence.target.as_ref() == Some(target),
-        };
-        let proven = matches!(state, StepState::Done { facts, .. } if facts.fence.is_some());
-        let tried = run.plan().group.fencing == FencingPolicy::BestEffort && state.ended();
-        fence.verb.fences() && covers && (proven || tried)
+    let covers = |fence: &PlanStep| match step.verb.capability() {
+        Capability::Storage => true,
+        Capability::Database | Capability::Dns | Capability::General => fence.target.as_ref() == Some(target),
+    };
+    let content_with_a_try = run.plan().group.fencing == FencingPolicy::BestEffort;
+    let tried = |fence: &PlanStep, state: &StepState| covers(fence) && state.ended();
+    proven(run, index, covers) || (content_with_a_try && fence_before(run, index, tried))
+}
+
+/// A fence that `covers` accepts, among what the step needs, was proven by effect.
+fn proven(run: &Run, index: StepIndex, covers: impl Fn(&PlanStep) -> bool) -> bool {
+    fence_before(run, index, |fence, state| {
+        covers(fence) && matches!(state, StepState::Done { facts, .. } if facts.fence.is_some())
     })
+}
+
+fn fence_before(run: &Run, index: StepIndex, is: impl Fn(&PlanStep, &StepState) -> bool) -> bool {
+    let steps = ancestors(run, index).into_iter().filter_map(|before| run.step(before));
+    steps.filter(|(step, _)| step.verb.fences()).any(|(step, state)| is(step, state))
 }
 
 /// Everything that a step needs, directly or not.
@@ -178,6 +216,7 @@ fn cured_by_rehearsal(run: &Run, reason: &Blocker) -> bool {
             | Blocker::Cooldown { .. }
             | Blocker::DivergentHistory { .. }
             | Blocker::DestinationNotReady { .. }
+            | Blocker::NotReplicating { .. }
             | Blocker::CannotSee { .. }
             | Blocker::Refused { .. } => false,
         }

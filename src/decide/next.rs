@@ -13,7 +13,7 @@ use super::{
 };
 use crate::model::{
     Blocker, DrillPolicy, EventBody, Facts, Observed, OnFailure, Outcome, Output, PauseReason, PlanStep, Run, RunState,
-    SkippedBy, StepIndex, StepState, Verb,
+    SkippedBy, StepIndex, StepState, StopOrder, Verb,
 };
 
 /// What the engine knows beside the journal, at one moment.
@@ -31,6 +31,8 @@ pub struct World {
     pub parallel: usize,
     /// The process was asked to end.
     pub interrupted: bool,
+    /// The order that stops the group, where one does.
+    pub stopped: Option<StopOrder>,
 }
 
 /// Why nothing more can happen by itself.
@@ -74,6 +76,9 @@ pub fn next(run: &Run, world: &World) -> Next {
                 next.rest = Some(Rest::Paused(reason.clone()));
             }
         }
+        RunState::Running | RunState::Cancelling | RunState::Unwinding { .. } if world.stopped.is_some() => {
+            next.record.extend(world.stopped.as_ref().map(pause_by));
+        }
         RunState::Cancelling | RunState::Unwinding { .. } if world.interrupted => {
             if world.busy.is_empty() {
                 next.rest = Some(Rest::Interrupted);
@@ -95,6 +100,11 @@ pub fn next(run: &Run, world: &World) -> Next {
         RunState::Running => running(run, world, &mut next),
     }
     next
+}
+
+/// A stop pauses whatever the run is doing, the ending of it included; a resume goes on from there.
+fn pause_by(order: &StopOrder) -> EventBody {
+    EventBody::Paused { reason: PauseReason::Stopped { by: order.by.clone(), reason: order.reason.clone() } }
 }
 
 impl Next {

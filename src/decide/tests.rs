@@ -20,7 +20,11 @@ fn fenced(proof: bool) -> Run {
 }
 
 fn promote_gate(run: &Run, facts: &Facts) -> Vec<&'static str> {
-    match gate(run, StepIndex(1), facts, T0) {
+    gate_of(run, 1, facts)
+}
+
+fn gate_of(run: &Run, step: u32, facts: &Facts) -> Vec<&'static str> {
+    match gate(run, StepIndex(step), facts, T0) {
         Gate::Open => Vec::new(),
         Gate::Shut(reasons) => reasons.iter().map(name).collect(),
     }
@@ -38,6 +42,7 @@ fn name(reason: &Blocker) -> &'static str {
         Blocker::Cooldown { .. } => "cooldown",
         Blocker::DivergentHistory { .. } => "divergent history",
         Blocker::DestinationNotReady { .. } => "destination not ready",
+        Blocker::NotReplicating { .. } => "not replicating",
         Blocker::CannotSee { .. } => "cannot see",
         Blocker::Refused { .. } => "refused",
     }
@@ -436,4 +441,98 @@ fn the_prediction_is_the_critical_path() {
     let predicted = predict(&plan(steps));
     assert_eq!(predicted.total.as_millis(), 520);
     assert_eq!(predicted.path, [StepIndex(0), StepIndex(2), StepIndex(3)]);
+}
+
+#[test]
+fn a_stop_pauses_whatever_a_run_is_doing_and_the_resume_goes_on_from_there() {
+    let by = Actor::new("ana").unwrap();
+    let stop = StopOrder { group: None, stops: true, by: by.clone(), reason: "look".into(), at: T0 };
+    let paused = EventBody::Paused { reason: PauseReason::Stopped { by, reason: "look".into() } };
+    let stopped = World { stopped: Some(stop), parallel: 8, ..World::default() };
+    let cancel = CommandBody::Cancel { unwind: true };
+    for (story, orders) in [("running", vec![]), ("unwinding", vec![cancel])] {
+        let mut run = fenced(true);
+        for body in orders {
+            then(&mut run, EventBody::Commanded { inbox: 1, command: order("bob", body), refused: None });
+        }
+        let before = run.state.clone();
+        let next = next(&run, &stopped);
+        assert_eq!((next.record, next.observe, next.act), (vec![paused.clone()], vec![], vec![]), "{story}");
+        then(&mut run, paused.clone());
+        let rest = super::next(&run, &stopped);
+        assert!(matches!(rest.rest, Some(Rest::Paused(PauseReason::Stopped { .. }))), "{story}: {rest:?}");
+        let resume = order("bob", CommandBody::Resume);
+        then(&mut run, EventBody::Commanded { inbox: 2, command: resume, refused: None });
+        assert_eq!(run.state, before, "{story}");
+    }
+}
+
+#[test]
+fn a_source_that_serves_is_not_fenced_for_a_destination_that_does_not_follow_it() {
+    let lagging =
+        |seconds| Some(Loss { seconds, amount: Some(9), unit: "bytes".into(), basis: "source readable".into() });
+    let seen = |source: Role, replicates, loss| Facts { replicates, loss, ..facts(source, Role::Standby) };
+    let table = [
+        ("it follows", seen(Role::Primary, Some(true), None), "", ""),
+        (
+            "it does not, and little would be lost",
+            seen(Role::Primary, Some(false), lagging(Some(9.0))),
+            "",
+            "not replicating",
+        ),
+        (
+            "it does not",
+            seen(Role::Primary, Some(false), lagging(Some(99.0))),
+            "loss beyond objective",
+            "not replicating",
+        ),
+        (
+            "nobody knows how far it is",
+            seen(Role::Primary, Some(false), lagging(None)),
+            "loss unknown",
+            "not replicating",
+        ),
+        ("the source serves nobody any more", seen(Role::ReadOnly, Some(false), lagging(Some(99.0))), "", ""),
+        ("the source is dead", seen(Role::Unknown("timeout".into()), None, lagging(Some(99.0))), "", ""),
+        ("the driver does not say", seen(Role::Primary, None, lagging(Some(99.0))), "", ""),
+    ];
+    let failover = run(opened(plan(steps())));
+    let mut switchover = run(opened(plan(steps())));
+    switchover.opened.kind = RunKind::Switchover;
+    for (story, facts, unplanned, planned) in table {
+        assert_eq!(gate_of(&failover, 0, &facts).join(","), unplanned, "failover: {story}");
+        assert_eq!(gate_of(&switchover, 0, &facts).join(","), planned, "switchover: {story}");
+    }
+    accept(&mut switchover, Risk::DataLoss);
+    assert_eq!(gate_of(&switchover, 0, &seen(Role::Primary, Some(false), None)), [""; 0]);
+}
+
+#[test]
+fn what_one_side_holds_alone_is_given_up_only_by_name() {
+    let positions = "it is at 0/1 of timeline 1, the other at 0/2 of timeline 2".into();
+    let divergence = Some(Divergence {
+        region: RegionName::new("fra").unwrap(),
+        amount: Some(37),
+        unit: "transactions".into(),
+        positions,
+    });
+    let apart = |source, destination| Facts { divergence: divergence.clone(), ..facts(source, destination) };
+    let mut promoting = fenced(true);
+    assert_eq!(promote_gate(&promoting, &apart(Role::ReadOnly, Role::Standby)), ["divergent history"]);
+    accept(&mut promoting, Risk::DivergentHistory);
+    assert_eq!(promote_gate(&promoting, &apart(Role::ReadOnly, Role::Standby)), [""; 0]);
+
+    let rejoin = vec![
+        step("rejoin-db", Verb::DatabaseReverse, &[]),
+        step("fence-db", Verb::DatabaseFence, &[0]),
+        step("reverse-db", Verb::DatabaseReverse, &[1]),
+    ];
+    let mut run = run(opened(plan(rejoin)));
+    let seen = apart(Role::Primary, Role::ReadOnly);
+    assert_eq!(gate_of(&run, 0, &seen), ["divergent history"], "nobody knows who wrote there since");
+    then(&mut run, acting(0));
+    then(&mut run, done(0, false));
+    then(&mut run, acting(1));
+    then(&mut run, done(1, true));
+    assert_eq!(gate_of(&run, 2, &seen), [""; 0], "fenced in this run: the promotion stated the loss");
 }

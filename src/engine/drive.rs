@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     decide::{self, Look, Next, Rest, World},
-    model::{Attempt, EventBody, Observed, Run, StepIndex, TargetName},
+    model::{Attempt, EventBody, Observed, Run, StepIndex, TargetName, stopped},
     port::{Clock, Driver, Drivers, Known, Store, StoreError},
 };
 
@@ -152,7 +152,7 @@ impl Drive<'_> {
         self.hold.renew().await.map_err(|source| EngineError::LeaseLost { run, source })
     }
 
-    /// Takes what is in the inbox, when it is time to look.
+    /// Takes what is in the inbox, and sees whether the group is stopped, when it is time to look.
     async fn take_orders(&mut self) -> Result<(), EngineError> {
         let now = self.engine.clock.monotonic();
         if now < self.orders_at {
@@ -160,6 +160,12 @@ impl Drive<'_> {
         }
         self.orders_at = now + INBOX;
         let run = &self.ledger.run;
+        match self.engine.store.stop_orders().await {
+            Ok(orders) => self.world.stopped = stopped(&orders, &run.id.group).cloned(),
+            // Nobody can tell: what was known last counts.
+            Err(StoreError::Unavailable { .. }) => {}
+            Err(source) => return Err(EngineError::Journal { run: run.id.clone(), source }),
+        }
         let orders = match self.engine.store.inbox(&run.id, run.inbox).await {
             Ok(orders) => orders,
             // Orders can wait; the journal is what must not fail.

@@ -64,6 +64,7 @@ impl Ledger {
             source @ (StoreError::Conflict { .. }
             | StoreError::RunOpen { .. }
             | StoreError::RunClosed { .. }
+            | StoreError::TermMoved { .. }
             | StoreError::NoRun { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Unavailable { .. }) => EngineError::Journal { run, source },

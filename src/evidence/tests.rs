@@ -64,7 +64,8 @@ fn closed(outcome: Outcome) -> EventBody {
 }
 
 fn told(seconds: f64, who: &str, reason: &str, body: CommandBody) -> (f64, EventBody) {
-    let command = Command { by: Actor::new(who).unwrap(), reason: reason.into(), at: at(seconds), body };
+    let command =
+        Command { by: Actor::new(who).unwrap(), reason: reason.into(), at: at(seconds), expected_term: None, body };
     (seconds, EventBody::Commanded { inbox: 1, command, refused: None })
 }
 

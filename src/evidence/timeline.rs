@@ -132,5 +132,7 @@ fn paused(plan: &Plan, reason: &PauseReason) -> String {
         PauseReason::OutcomeUnknown { step } => format!("nobody can tell whether {} was done", name(step)),
         PauseReason::UndoStuck { step } => format!("{} could not be taken back", name(step)),
         PauseReason::Interrupted => "the process was asked to end".into(),
+        PauseReason::Stopped { by, reason } if reason.trim().is_empty() => format!("{by} ordered a stop"),
+        PauseReason::Stopped { by, reason } => format!("{by} ordered a stop: {reason}"),
     }
 }

@@ -94,6 +94,9 @@ pub struct Command {
     pub reason: String,
     /// When it was given.
     pub at: Timestamp,
+    /// The run's term as the person saw it: the order is not taken when the run has passed to another since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_term: Option<Term>,
     /// What.
     pub body: CommandBody,
 }

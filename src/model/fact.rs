@@ -94,6 +94,30 @@ impl fmt::Display for Loss {
     }
 }
 
+/// One side of a target wrote after the other had gone its own way: what it holds alone is lost when it is made a copy of
+/// the other, or when the other is given up for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergence {
+    /// The side that holds something alone.
+    pub region: RegionName,
+    /// How much, at most. `None`: nobody can tell, not even whether it is anything.
+    pub amount: Option<u64>,
+    /// The unit of `amount`: `transactions`.
+    pub unit: String,
+    /// Where both sides are.
+    pub positions: String,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { region, amount, unit, positions } = self;
+        match amount {
+            Some(amount) => write!(f, "{region} holds up to {amount} {unit} that the other side lacks ({positions})"),
+            None => write!(f, "nobody can tell what {region} holds that the other side lacks ({positions})"),
+        }
+    }
+}
+
 /// What an observation found. Typed where a gate judges by it; `details` is for expressions and the record.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Facts {
@@ -109,6 +133,12 @@ pub struct Facts {
     /// Time of the newest heartbeat marker on the destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<Timestamp>,
+    /// The destination takes in what the source writes, as both say. `None`: one of them does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicates: Option<bool>,
+    /// One side holds something alone, as far as can be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<Divergence>,
     /// Anything else worth a line in the record.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub details: Output,

@@ -146,5 +146,11 @@ pub(crate) fn acting(index: u32) -> EventBody {
 
 /// An order by `who`.
 pub(crate) fn order(who: &str, body: CommandBody) -> Command {
-    Command { by: Actor::new(who).unwrap(), reason: "because".into(), at: Timestamp::UNIX_EPOCH, body }
+    Command {
+        by: Actor::new(who).unwrap(),
+        reason: "because".into(),
+        at: Timestamp::UNIX_EPOCH,
+        expected_term: None,
+        body,
+    }
 }

@@ -85,6 +85,16 @@ pub enum Blocker {
         /// The role it was seen in.
         found: String,
     },
+    /// A planned run would fence a source that the destination does not follow: it could not catch up, and nobody would
+    /// serve (S10). Accept: `DataLoss`.
+    NotReplicating {
+        /// The target.
+        target: TargetName,
+        /// The region that serves.
+        source: RegionName,
+        /// The region that should take over.
+        destination: RegionName,
+    },
     /// The world could not be seen, so nothing can be judged.
     CannotSee {
         /// Why not.
@@ -104,9 +114,10 @@ impl Blocker {
     pub fn accepted_by(&self) -> Option<Risk> {
         match self {
             Self::NotFenced { .. } => Some(Risk::UnverifiedFence),
-            Self::LossBeyondObjective { .. } | Self::LossUnknown { .. } | Self::NotCaughtUp { .. } => {
-                Some(Risk::DataLoss)
-            }
+            Self::LossBeyondObjective { .. }
+            | Self::LossUnknown { .. }
+            | Self::NotCaughtUp { .. }
+            | Self::NotReplicating { .. } => Some(Risk::DataLoss),
             Self::Cooldown { .. } => Some(Risk::SkipCooldown),
             Self::DivergentHistory { .. } => Some(Risk::DivergentHistory),
             Self::SourceStillWritable { .. }
@@ -154,13 +165,16 @@ impl fmt::Display for Blocker {
             }
             Self::Cooldown { until } => write!(f, "the last run that acted is too recent; wait until {until}"),
             Self::DivergentHistory { target, detail } => {
-                write!(f, "both sides of {target} wrote after they parted: {detail}")
+                write!(f, "both sides of {target} went on after they parted: {detail}")
             }
             Self::DestinationNotReady { target, destination, found } => {
                 write!(
                     f,
                     "{target} in {destination} is {found}, not a standby; fencing now would leave nobody to serve"
                 )
+            }
+            Self::NotReplicating { target, source, destination } => {
+                write!(f, "{target} in {destination} does not follow {source}; fenced now, it could never catch up")
             }
             Self::CannotSee { why } => write!(f, "it cannot be seen: {why}"),
             Self::Refused { expected, found } => write!(f, "expected {expected}, found {found}"),

@@ -16,7 +16,7 @@ pub use lease::{LeaseError, LeaseKey, LeaseState, Leases, Permit};
 pub use probe::{Health, Prober};
 pub use secrets::{SecretError, Secrets};
 pub use store::{
-    Disposition, InboxEntry, Journal, MarkerSeen, ObserverReport, ProbeSeen, Records, Reports, RunSummary, Store,
-    StoreError,
+    Disposition, InboxEntry, Journal, MarkerSeen, ObserverReport, ProbeSeen, Records, Reports, RunSummary, Stops,
+    Store, StoreError,
 };
 pub use task::Tied;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LeaseKey, Leases, Permit};
 use crate::model::{
-    Command, Event, EventBody, GroupName, Outcome, ProbeName, RegionName, RunId, RunKind, TargetName, Term,
+    Command, Event, EventBody, GroupName, Outcome, ProbeName, RegionName, RunId, RunKind, StopOrder, TargetName, Term,
 };
 
 /// What to do about an error.
@@ -51,6 +51,16 @@ pub enum StoreError {
         /// The open run.
         run: RunId,
     },
+    /// An order that was given for another term than the run is at.
+    #[error("run {run} is at term {found} now, and the order was given for term {expected}")]
+    TermMoved {
+        /// The run.
+        run: RunId,
+        /// As the person saw it.
+        expected: Term,
+        /// As it is.
+        found: Term,
+    },
     /// The run ended: its journal and its inbox take nothing more.
     #[error("run {run} is over")]
     RunClosed {
@@ -85,9 +95,11 @@ impl StoreError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::StaleTerm { .. } | Self::Conflict { .. } => Disposition::StandDown,
-            Self::RunOpen { .. } | Self::RunClosed { .. } | Self::NoRun { .. } | Self::Corrupt { .. } => {
-                Disposition::AskHuman
-            }
+            Self::RunOpen { .. }
+            | Self::RunClosed { .. }
+            | Self::TermMoved { .. }
+            | Self::NoRun { .. }
+            | Self::Corrupt { .. } => Disposition::AskHuman,
             Self::Unavailable { .. } => Disposition::Retry,
         }
     }
@@ -143,7 +155,8 @@ pub trait Journal: Send + Sync {
     fn read<'a>(&'a self, run: &'a RunId, after: u64) -> BoxFuture<'a, Result<Vec<Event>, StoreError>>;
     /// Runs of a group (all groups: `None`), newest first.
     fn runs<'a>(&'a self, group: Option<&'a GroupName>) -> BoxFuture<'a, Result<Vec<RunSummary>, StoreError>>;
-    /// Puts an order into a run's inbox, and says its number.
+    /// Puts an order into a run's inbox, and says its number. `TermMoved` when the order expects another term than that of
+    /// the journal's last event, compared in the same transaction.
     fn tell<'a>(&'a self, run: &'a RunId, command: Command) -> BoxFuture<'a, Result<u64, StoreError>>;
     /// Orders with a number above `after`, in order.
     fn inbox<'a>(&'a self, run: &'a RunId, after: u64) -> BoxFuture<'a, Result<Vec<InboxEntry>, StoreError>>;
@@ -214,10 +227,18 @@ pub trait Records: Send + Sync {
     fn record<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
 }
 
-/// All that the engine and the faces need of a store.
-pub trait Store: Journal + Leases + Reports + Records {}
+/// Stops of groups and of everything. They need no lease: a person stops whatever process is in charge.
+pub trait Stops: Send + Sync {
+    /// Adds an order, durable on return.
+    fn order_stop<'a>(&'a self, order: &'a StopOrder) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// All orders, in the order they were given.
+    fn stop_orders(&self) -> BoxFuture<'_, Result<Vec<StopOrder>, StoreError>>;
+}
 
-impl<T: Journal + Leases + Reports + Records> Store for T {}
+/// All that the engine and the faces need of a store.
+pub trait Store: Journal + Leases + Reports + Records + Stops {}
+
+impl<T: Journal + Leases + Reports + Records + Stops> Store for T {}
 
 /// The lease key under which a run's journal is written.
 impl RunSummary {

@@ -14,10 +14,10 @@ use jiff::Timestamp;
 
 use super::rules::{self, Standing};
 use crate::{
-    model::{Command, Event, EventBody, GroupName, RunId, Term},
+    model::{Command, Event, EventBody, GroupName, RunId, StopOrder, Term},
     port::{
         InboxEntry, Journal, LeaseError, LeaseKey, LeaseState, Leases, ObserverReport, Permit, Records, Reports,
-        RunSummary, StoreError,
+        RunSummary, Stops, StoreError,
     },
 };
 
@@ -35,6 +35,7 @@ struct Inside {
     runs: BTreeMap<RunId, Held>,
     leases: BTreeMap<LeaseKey, LeaseState>,
     reports: BTreeMap<(GroupName, String), ObserverReport>,
+    stops: Vec<StopOrder>,
 }
 
 /// A store in memory.
@@ -129,6 +130,7 @@ impl Inside {
         if there.summary.closed.is_some() {
             return Err(StoreError::RunClosed { run: run.clone() });
         }
+        rules::may_tell(run, &command, there.events.last().map_or(Term(0), |event| event.term))?;
         let number = there.inbox.last().map_or(0, |entry| entry.number) + 1;
         there.inbox.push(InboxEntry { number, command });
         Ok(number)
@@ -251,5 +253,16 @@ impl Records for Memory {
 
     fn record<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
         now(self.inside().run(run).map(|held| held.record.clone()))
+    }
+}
+
+impl Stops for Memory {
+    fn order_stop<'a>(&'a self, order: &'a StopOrder) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inside().stops.push(order.clone());
+        now(Ok(()))
+    }
+
+    fn stop_orders(&self) -> BoxFuture<'_, Result<Vec<StopOrder>, StoreError>> {
+        now(Ok(self.inside().stops.clone()))
     }
 }

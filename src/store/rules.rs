@@ -2,7 +2,7 @@
 //! can be more lenient than another.
 
 use crate::{
-    model::{EventBody, Opened, RunId, Term},
+    model::{Command, EventBody, Opened, RunId, Term},
     port::{LeaseError, LeaseKey, LeaseState, Permit, RunSummary, StoreError},
 };
 
@@ -86,6 +86,14 @@ pub(super) fn may_append(permit: &Permit, run: &RunId, after: u64, now: Standing
         return Err(StoreError::Corrupt { what });
     }
     Ok(())
+}
+
+/// An order may go into the inbox of a run whose journal's last event has the term `last`.
+pub(super) fn may_tell(run: &RunId, command: &Command, last: Term) -> Result<(), StoreError> {
+    match command.expected_term {
+        Some(expected) if expected != last => Err(StoreError::TermMoved { run: run.clone(), expected, found: last }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Newest first: one group's runs by number, whatever the wall clock did; runs of several groups by time.

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod control;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -692,6 +694,7 @@ fn every_verb_has_help_with_examples() {
         "run accept",
         "approve",
         "status",
+        "stop",
         "heartbeat",
         "evidence",
         "evidence show",

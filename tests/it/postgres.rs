@@ -408,6 +408,48 @@ async fn the_old_primary_comes_back_as_a_standby_through_pg_rewind() {
 }
 
 #[tokio::test]
+async fn what_an_old_primary_wrote_after_it_was_left_behind_is_seen_before_it_is_reversed() {
+    let pair = Pair::start();
+    let driver = open(&pair, &Value::Null);
+    pair.psql(Node::Fra, "create table t (a int)");
+    act(&driver, &call(Verb::DatabaseFence)).await;
+    act(&driver, &call(Verb::DatabasePromote)).await;
+    pair.psql(Node::Dub, "insert into t select generate_series(1, 100)");
+    let alone = async || match driver.observe(&call(Verb::DatabaseReverse)).await {
+        Observed::Ready { facts } => facts.divergence,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(alone().await, None, "its history ends where the other's went on");
+    // Somebody makes it writable again, an application finds it, somebody closes it.
+    for order in
+        ["begin read write; insert into t values (7); commit", "begin read write; insert into t values (8); commit"]
+    {
+        pair.psql(Node::Fra, order);
+    }
+    let found = alone().await.expect("what it holds alone");
+    assert_eq!(found.region, region(Node::Fra));
+    assert!(found.amount.is_some_and(|amount| amount >= 2), "{found}");
+    assert!(found.to_string().contains("of timeline 1, the other at"), "{found}");
+}
+
+#[tokio::test]
+async fn before_a_fence_it_is_seen_whether_the_destination_follows() {
+    let pair = Pair::start();
+    let driver = open(&pair, &Value::Null);
+    let fence = async || match driver.observe(&call(Verb::DatabaseFence)).await {
+        Observed::Ready { facts } => facts,
+        other => panic!("{other:?}"),
+    };
+    let facts = fence().await;
+    assert_eq!((facts.replicates, facts.loss), (Some(true), None));
+    pair.hold_back(Node::Dub);
+    pair.psql(Node::Fra, "create table t as select generate_series(1, 1000) a");
+    let facts = fence().await;
+    assert_eq!(facts.replicates, Some(false));
+    assert!(facts.loss.is_some_and(|loss| loss.amount.is_some_and(|bytes| bytes > 0)));
+}
+
+#[tokio::test]
 async fn reversing_a_source_that_still_writes_is_refused() {
     let pair = Pair::start();
     let driver = open(&pair, &Value::Null);

@@ -18,7 +18,7 @@ use lifeboat::{
     engine::{self, Engine, EngineError, Options, Stop},
     port::{
         Clock, Driver, Drivers, InboxEntry, Journal, LeaseError, LeaseKey, LeaseState, Leases, ObserverReport, Permit,
-        Records, Reports, RunSummary, Store, StoreError,
+        Records, Reports, RunSummary, Stops, Store, StoreError,
     },
 };
 use tokio::sync::watch;
@@ -223,6 +223,15 @@ impl Reports for Mortal {
     }
     fn reports<'a>(&'a self, group: &'a GroupName) -> BoxFuture<'a, Result<Vec<ObserverReport>, StoreError>> {
         self.inner.reports(group)
+    }
+}
+
+impl Stops for Mortal {
+    fn order_stop<'a>(&'a self, order: &'a StopOrder) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.order_stop(order)
+    }
+    fn stop_orders(&self) -> BoxFuture<'_, Result<Vec<StopOrder>, StoreError>> {
+        self.inner.stop_orders()
     }
 }
 

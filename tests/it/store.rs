@@ -52,4 +52,6 @@ every_store!(
     losing_the_lease_puts_the_permit_out,
     a_report_replaces_the_observers_last_one,
     a_record_replaces_the_runs_last_one,
+    an_order_for_another_term_is_not_taken,
+    orders_to_stop_are_kept_in_the_order_they_were_given,
 );

@@ -25,9 +25,11 @@ pub(super) struct Args {
     /// The group's name, instead of typing it at the prompt.
     #[arg(long, value_name = "GROUP")]
     yes_i_mean: Option<String>,
+    #[command(flatten)]
+    seen: order::Seen,
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     confirm(&desk.screen, "cancel a run of", &args.run.group, args.yes_i_mean.as_deref())?;
-    order::give(desk, &args.run, CommandBody::Cancel { unwind: args.unwind }, &args.reason).await
+    order::give(desk, &args.run, CommandBody::Cancel { unwind: args.unwind }, args.reason, args.seen).await
 }

@@ -1,9 +1,10 @@
 //! Orders: `pause`, `retry`, `skip`, `accept`; and the giving of any order.
 
+use clap::builder::TypedValueParser as _;
 use serde_json::json;
 
 use crate::{
-    app::Told,
+    app::{Order, Told},
     cli::{
         Desk,
         begin::risk,
@@ -11,8 +12,21 @@ use crate::{
         exit::Exit,
         screen::{Format, Tone, tint},
     },
-    model::{CommandBody, Risk, RunId, StepName},
+    model::{CommandBody, Risk, RunId, StepName, Term},
 };
+
+/// Which state of the run the person has in mind.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(in crate::cli) struct Seen {
+    /// Only when it is still at this term, which `run show` and `status` print: no other process took it over since.
+    #[arg(long, value_name = "TERM", value_parser = term())]
+    pub(in crate::cli) expected_term: Option<Term>,
+}
+
+/// A term, as typed.
+fn term() -> impl clap::builder::TypedValueParser<Value = Term> {
+    clap::value_parser!(u64).map(Term)
+}
 
 /// Start nothing new; what is under way ends.
 #[derive(Debug, clap::Args)]
@@ -27,6 +41,8 @@ pub(super) struct Pause {
     /// Why; kept as evidence.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    #[command(flatten)]
+    seen: Seen,
 }
 
 /// Try a failed, blocked or unsure step again.
@@ -46,6 +62,8 @@ pub(super) struct Retry {
     /// Why; kept as evidence.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    #[command(flatten)]
+    seen: Seen,
 }
 
 /// Leave a step out; the run is no success then.
@@ -63,6 +81,8 @@ pub(super) struct Skip {
     /// Why; kept as evidence.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    seen: Seen,
 }
 
 /// Accept a named risk for this run.
@@ -81,27 +101,36 @@ pub(super) struct Accept {
     /// Why; kept as evidence.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    seen: Seen,
 }
 
 pub(super) async fn pause(args: Pause, desk: &Desk) -> Result<Exit, Complaint> {
-    give(desk, &args.run, CommandBody::Pause, &args.reason).await
+    give(desk, &args.run, CommandBody::Pause, args.reason, args.seen).await
 }
 
 pub(super) async fn retry(args: Retry, desk: &Desk) -> Result<Exit, Complaint> {
-    give(desk, &args.run, CommandBody::Retry { step: args.step }, &args.reason).await
+    give(desk, &args.run, CommandBody::Retry { step: args.step }, args.reason, args.seen).await
 }
 
 pub(super) async fn skip(args: Skip, desk: &Desk) -> Result<Exit, Complaint> {
-    give(desk, &args.run, CommandBody::Skip { step: args.step }, &args.reason).await
+    give(desk, &args.run, CommandBody::Skip { step: args.step }, args.reason, args.seen).await
 }
 
 pub(super) async fn accept(args: Accept, desk: &Desk) -> Result<Exit, Complaint> {
-    give(desk, &args.run, CommandBody::Accept { risk: args.risk }, &args.reason).await
+    give(desk, &args.run, CommandBody::Accept { risk: args.risk }, args.reason, args.seen).await
 }
 
 /// Gives an order and says what became of it.
-pub(in crate::cli) async fn give(desk: &Desk, run: &RunId, body: CommandBody, reason: &str) -> Result<Exit, Complaint> {
-    let told = desk.app()?.tell(run, body, reason).await?;
+pub(in crate::cli) async fn give(
+    desk: &Desk,
+    run: &RunId,
+    body: CommandBody,
+    reason: String,
+    seen: Seen,
+) -> Result<Exit, Complaint> {
+    let order = Order { body, reason, expected_term: seen.expected_term };
+    let told = desk.app()?.tell(run, order).await?;
     let screen = &desk.screen;
     let exit = if matches!(told, Told::Refused { .. }) { Exit::Refused } else { Exit::Success };
     if screen.format == Format::Json {

@@ -1,7 +1,7 @@
 //! `lifeboat run resume`.
 
 use crate::{
-    app::{Manner, Told},
+    app::{Manner, Order, Told},
     cli::{
         Desk, begin,
         complaint::Complaint,
@@ -30,13 +30,17 @@ pub(super) struct Args {
     /// Stay and wait for orders while the run is paused, instead of ending with code 3.
     #[arg(long)]
     stay: bool,
+    #[command(flatten)]
+    seen: super::order::Seen,
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = desk.app()?;
     let (seen, _) = app.read(&args.run).await?;
     if matches!(seen.state, RunState::Paused { .. }) && app.is_driven(&args.run).await? {
-        let told = app.tell(&args.run, CommandBody::Resume, &args.reason).await?;
+        let order =
+            Order { body: CommandBody::Resume, reason: args.reason.clone(), expected_term: args.seen.expected_term };
+        let told = app.tell(&args.run, order).await?;
         match told {
             // Whoever held the lease is gone: this process takes the run over.
             Told::Recorded => {}
@@ -53,7 +57,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let (supervision, underway) = begin::listen(desk)?;
     let mut told = progress::Told::new(&desk.screen, underway);
     let mut waiting = begin::waiting(&desk.screen);
-    let manner = Manner { stay: args.stay };
+    let manner = Manner { stay: args.stay, expected_term: args.seen.expected_term };
     let rested = app.resume(&args.run, &args.reason, manner, &mut waiting, &mut told, supervision.stop()).await?;
     finish::finish(desk, &app, &rested).await
 }

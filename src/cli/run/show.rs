@@ -33,12 +33,13 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let advice = advice::of_run(&run);
     if screen.format == Format::Json {
         screen
-            .json(&json!({ "run": run.id, "state": run.state, "steps": run.steps, "advice": advice, "record": built }));
+            .json(&json!({ "run": run.id, "term": run.term, "state": run.state, "steps": run.steps, "advice": advice, "record": built }));
         return Ok(Exit::Success);
     }
     record::draw(screen, &built);
     if run.closed().is_none() {
-        screen.line(format_args!("\n{} {}", tint(Tone::Bold, "now"), tint(Tone::Warn, word(&run.state))));
+        let term = tint(Tone::Dim, format_args!("term {}", run.term));
+        screen.line(format_args!("\n{} {}  {term}", tint(Tone::Bold, "now"), tint(Tone::Warn, word(&run.state))));
     }
     for line in advice {
         screen.line(format_args!("  {} {line}", tint(Tone::Dim, "->")));

@@ -29,8 +29,14 @@ const ASK: &str = "SELECT pg_is_in_recovery() AS standby, \
     pg_last_xact_replay_timestamp() AS last_replayed, clock_timestamp() AS at, \
     r.status, r.sender_host, r.sender_port, \
     (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming') AS streaming_to, \
-    to_regclass($1) IS NOT NULL AS has_markers \
-    FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver r ON true";
+    to_regclass($1) IS NOT NULL AS has_markers, pg_snapshot_xmax(pg_current_snapshot())::text::int8 AS next_xid, \
+    CASE WHEN pg_is_in_recovery() THEN greatest(r.received_tli, c.timeline_id, v.min_recovery_end_timeline) \
+        ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END AS timeline \
+    FROM pg_control_checkpoint() c, pg_control_recovery() v LEFT JOIN pg_stat_wal_receiver r ON true";
+
+/// What a `timeline` row is called in the marker table: it holds the first transaction of the timeline as its `seq`. A
+/// region's name holds no `/`, so such a row is nobody's heartbeat.
+pub(super) const TIMELINE: &str = "timeline/";
 
 /// The servers of one target.
 #[derive(Clone)]
@@ -101,8 +107,22 @@ pub(super) fn not_in(error: &ConnectError) -> Reply {
 /// Asks over an open session.
 pub(super) async fn ask(session: &Session, table: &str) -> Result<Reply, tokio_postgres::Error> {
     let row = session.query_one(ASK, &[&table]).await?;
-    let marker = if row.try_get::<_, bool>("has_markers")? { newest(session, table).await? } else { None };
-    Ok(Reply::Answered(Box::new(read(&row, marker)?)))
+    let kept = if row.try_get::<_, bool>("has_markers")? { kept(session, table).await? } else { (None, Vec::new()) };
+    Ok(Reply::Answered(Box::new(read(&row, kept)?)))
+}
+
+/// The newest marker, and the timelines whose first transaction is known.
+type Kept = (Option<Timestamp>, Vec<(i32, i64)>);
+
+async fn kept(session: &Session, table: &str) -> Result<Kept, tokio_postgres::Error> {
+    let query = format!(
+        "SELECT max(at), coalesce(array_agg(substr(region, {start})::int) FILTER (WHERE region LIKE '{TIMELINE}%'), '{{}}'), \
+         coalesce(array_agg(seq) FILTER (WHERE region LIKE '{TIMELINE}%'), '{{}}') FROM {table}",
+        start = TIMELINE.len() + 1,
+    );
+    let row = session.query_one(&query, &[]).await?;
+    let (timelines, first): (Vec<i32>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?);
+    Ok((row.try_get(0)?, timelines.into_iter().zip(first).collect()))
 }
 
 /// The newest marker in the table, which exists.
@@ -120,7 +140,7 @@ pub(super) async fn newest_of(
     session.query_one(&newest, &[&region.as_str()]).await?.try_get(0)
 }
 
-fn read(row: &Row, marker: Option<Timestamp>) -> Result<Answer, tokio_postgres::Error> {
+fn read(row: &Row, (marker, begun): Kept) -> Result<Answer, tokio_postgres::Error> {
     let lsn = |name: &str| row.try_get::<_, Option<PgLsn>>(name).map(|lsn| lsn.map(u64::from));
     let receiver = row.try_get::<_, Option<String>>("status")?.map(|status| -> Result<_, tokio_postgres::Error> {
         Ok(Receiver {
@@ -140,5 +160,8 @@ fn read(row: &Row, marker: Option<Timestamp>) -> Result<Answer, tokio_postgres::
         receiver: receiver.transpose()?,
         streaming_to: row.try_get("streaming_to")?,
         marker,
+        timeline: row.try_get("timeline")?,
+        next_xid: row.try_get("next_xid")?,
+        begun,
     })
 }

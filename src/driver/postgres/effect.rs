@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::observe::{Answer, Reply, View, follows, loss};
+use super::observe::{Answer, Reply, View, divergence, follows, loss};
 use crate::{
     model::{Facts, Loss, Observed, Output, Role},
     net::postgres::Address,
@@ -98,6 +98,10 @@ pub(super) fn promote(view: &View, call: &Call) -> Observed {
         (Some(Reply::Answered(answer)), Role::Standby, _) => {
             facts.loss = Some(loss(view.of(&call.source), answer, &call.known));
             facts.marker = answer.marker;
+            facts.divergence = view
+                .of(&call.source)
+                .and_then(Reply::answer)
+                .and_then(|source| divergence(&call.destination, source, answer));
             Observed::Ready { facts }
         }
         (_, role, _) => refused(facts, "a standby", format!("{} is {role}", call.destination)),
@@ -114,7 +118,7 @@ pub(super) fn verify(view: &View, call: &Call) -> Observed {
 
 /// `database.reverse`. The roles are looked at right before: reversing throws away what the source has alone.
 pub(super) fn reverse(view: &View, call: &Call, destination: &Address) -> Observed {
-    let facts = view.facts();
+    let mut facts = view.facts();
     let (Some(from), Some(to)) = (view.of(&call.source), view.of(&call.destination)) else {
         return Observed::Unknown { why: format!("no member in {} or {}", call.source, call.destination) };
     };
@@ -129,7 +133,13 @@ pub(super) fn reverse(view: &View, call: &Call, destination: &Address) -> Observ
             format!("{} and {} both accept writes; fence {} first", call.source, call.destination, call.source),
         ),
         // With a standby at the destination: before the promotion, as in a rehearsal; nothing stands against it yet.
-        (_, Role::Primary) | (Role::Primary | Role::ReadOnly, Role::Standby) => Observed::Ready { facts },
+        (_, Role::Primary) => {
+            // A source that is down cannot be asked; what it held then is in the loss that its promotion stated.
+            let both = to.answer().zip(from.answer());
+            facts.divergence = both.and_then(|(to, from)| divergence(&call.source, to, from));
+            Observed::Ready { facts }
+        }
+        (Role::Primary | Role::ReadOnly, Role::Standby) => Observed::Ready { facts },
         (_, role) => refused(facts, "a primary at the destination", format!("{} is {role}", call.destination)),
     }
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::{
     client::{LOOK, Members},
-    observe::Reply,
+    observe::{Reply, loss, replicates},
     params::{Member, Method},
     program::{self, Done},
 };
@@ -69,7 +69,16 @@ pub(super) async fn observe(members: &Members, call: &Call) -> Observed {
             facts.fence = Some(proof);
             Observed::Already { facts, output }
         }
-        None => Observed::Ready { facts },
+        None => {
+            let (source, destination) = (view.of(&call.source), view.of(&call.destination));
+            facts.replicates = source.zip(destination).and_then(|(from, to)| replicates(from, to));
+            if facts.replicates == Some(false)
+                && let Some(destination) = destination.and_then(Reply::answer)
+            {
+                facts.loss = Some(loss(source, destination, &call.known));
+            }
+            Observed::Ready { facts }
+        }
     }
 }
 

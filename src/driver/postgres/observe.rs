@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    model::{Facts, Loss, RegionName, Role, Side},
+    model::{Divergence, Facts, Loss, RegionName, Role, Side},
     port::Known,
 };
 
@@ -33,6 +33,12 @@ pub(super) struct Answer {
     pub(super) streaming_to: i64,
     /// The newest heartbeat marker it holds.
     pub(super) marker: Option<Timestamp>,
+    /// The timeline it writes or follows; a promotion begins a new one.
+    pub(super) timeline: i32,
+    /// The next transaction's number, `pg_snapshot_xmax(pg_current_snapshot())`.
+    pub(super) next_xid: i64,
+    /// Timelines that began with a promotion by this driver, each with the number of its first transaction.
+    pub(super) begun: Vec<(i32, i64)>,
 }
 
 /// Whom a standby streams from.
@@ -173,6 +179,43 @@ fn lost_since(source: &Answer, destination: &Answer, behind: u64) -> Option<f64>
     }
 }
 
+/// What `behind` holds alone, when `ahead` went on without it on a timeline of its own; `None`: nothing.
+///
+/// Transaction numbers go on where a timeline begins, so a number that `behind` gave out and that is not below the first of
+/// the next timeline was given out after they parted. Bytes do not tell: a server that serves nobody writes WAL, too.
+/// Neither do numbers exactly: autovacuum takes some, so the figure is an upper bound.
+pub(super) fn divergence(region: &RegionName, ahead: &Answer, behind: &Answer) -> Option<Divergence> {
+    if ahead.timeline == behind.timeline {
+        return None;
+    }
+    let next =
+        ahead.begun.iter().filter(|(timeline, _)| *timeline > behind.timeline).min_by_key(|(timeline, _)| *timeline);
+    let amount = match next {
+        Some((_, first)) if behind.next_xid <= *first => return None,
+        Some((_, first)) => u64::try_from(behind.next_xid - first).ok(),
+        None => None,
+    };
+    let place = |answer: &Answer| {
+        let position = answer.position().map_or_else(|| "an unknown position".into(), lsn);
+        format!("{position} of timeline {}", answer.timeline)
+    };
+    let positions = format!("it is at {}, the other at {}", place(behind), place(ahead));
+    Some(Divergence { region: region.clone(), amount, unit: "transactions".into(), positions })
+}
+
+/// A WAL position as PostgreSQL writes it.
+fn lsn(position: u64) -> String {
+    format!("{:X}/{:X}", position >> 32, position & u64::from(u32::MAX))
+}
+
+/// Whether the destination takes in what the source writes; `None`: one of them does not say. Addresses are not compared:
+/// the standby may know the primary by another one, or follow it over a third server.
+pub(super) fn replicates(source: &Reply, destination: &Reply) -> Option<bool> {
+    let (source, destination) = (source.answer()?, destination.answer()?);
+    let receives = destination.receiver.as_ref().is_some_and(|receiver| receiver.status == "streaming");
+    Some(destination.standby && receives && source.streaming_to > 0 && source.timeline == destination.timeline)
+}
+
 /// Whether the source's member follows the destination's: in recovery, streaming, and from there.
 ///
 /// `sender` of the source may be written as a name where the settings have an address, so a host that differs counts
@@ -212,6 +255,9 @@ mod tests {
             receiver: None,
             streaming_to: 1,
             marker: marker.map(at),
+            timeline: 1,
+            next_xid: 700,
+            begun: Vec::new(),
         }
     }
     fn standby(received: Option<u64>, replayed: u64, marker: Option<i64>) -> Answer {
@@ -331,6 +377,61 @@ mod tests {
             (Reply::Refused("x".into()), to, false),
         ] {
             assert_eq!(follows(&source, &destination, "10.2.0.10", 5432), expected, "{source:?} {destination:?}");
+        }
+    }
+
+    #[test]
+    fn what_one_side_holds_alone_is_told_by_the_first_transaction_of_the_next_timeline() {
+        let on = |timeline, next_xid, begun: &[(i32, i64)]| Answer {
+            timeline,
+            next_xid,
+            begun: begun.into(),
+            ..primary(0x0100_0060, None)
+        };
+        let fra = RegionName::new("fra").unwrap();
+        let table = [
+            ("one timeline", on(1, 900, &[]), on(1, 900, &[]), None),
+            ("a fenced primary that wrote nothing since", on(2, 950, &[(2, 700)]), on(1, 700, &[]), None),
+            ("a standby that lags behind the promotion", on(2, 950, &[(2, 700)]), on(1, 650, &[]), None),
+            ("it wrote on", on(2, 950, &[(2, 700)]), on(1, 737, &[]), Some(Some(37))),
+            ("it parted two promotions ago", on(3, 990, &[(2, 700), (3, 950)]), on(1, 737, &[]), Some(Some(37))),
+            (
+                "it parted at the last promotion",
+                on(3, 990, &[(2, 700), (3, 950)]),
+                on(2, 960, &[(2, 700)]),
+                Some(Some(10)),
+            ),
+            ("promoted by somebody else", on(2, 950, &[]), on(1, 700, &[]), Some(None)),
+            ("the other one is older", on(1, 700, &[]), on(2, 950, &[(2, 700)]), Some(None)),
+        ];
+        for (story, ahead, behind, expected) in table {
+            let found = divergence(&fra, &ahead, &behind);
+            assert_eq!(found.as_ref().map(|found| found.amount), expected, "{story}: {found:?}");
+        }
+        let found = divergence(&fra, &on(2, 950, &[(2, 700)]), &on(1, 737, &[])).unwrap();
+        assert_eq!(
+            found.to_string(),
+            "fra holds up to 37 transactions that the other side lacks \
+             (it is at 0/1000060 of timeline 1, the other at 0/1000060 of timeline 2)"
+        );
+    }
+
+    #[test]
+    fn a_destination_replicates_when_both_sides_say_so() {
+        let source = answered(primary(9, None));
+        let receiver = |status: &str| Some(Receiver { status: status.into(), host: "10.9.9.9".into(), port: 6432 });
+        let with = |status| answered(Answer { receiver: receiver(status), ..standby(Some(9), 9, None) });
+        for (source, destination, expected) in [
+            (source.clone(), with("streaming"), Some(true)),
+            (source.clone(), with("waiting"), Some(false)),
+            (source.clone(), answered(Answer { receiver: None, ..standby(Some(9), 9, None) }), Some(false)),
+            (answered(Answer { streaming_to: 0, ..primary(9, None) }), with("streaming"), Some(false)),
+            (answered(Answer { timeline: 2, ..primary(9, None) }), with("streaming"), Some(false)),
+            (source.clone(), answered(primary(9, None)), Some(false)),
+            (Reply::Silent("x".into()), with("streaming"), None),
+            (source, Reply::Refused("x".into()), None),
+        ] {
+            assert_eq!(replicates(&source, &destination), expected, "{source:?} {destination:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio_postgres::{error::SqlState, types::PgLsn};
 
 use super::{
-    client::{LOOK, Members, ask, newest_of},
+    client::{LOOK, Members, TIMELINE, ask, newest_of},
     effect::{self, fields},
     heartbeat::{make_table, upsert},
     observe::{Answer, Reply, View, loss},
@@ -142,10 +142,12 @@ fn told_to_promote(call: &Call, error: &tokio_postgres::Error) -> Attempt {
 
 /// What a promotion that is done has lost.
 async fn measured(members: &Members, session: &Session, call: &Call, source: &Reply) -> Attempt {
-    let at = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, pg_current_wal_lsn()";
+    let at = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, pg_current_wal_lsn(), \
+              pg_snapshot_xmax(pg_current_snapshot())::text::int8";
     let after = async {
         let row = session.query_one(at, &[]).await?;
         let (timeline, position): (i32, PgLsn) = (row.try_get(0)?, row.try_get(1)?);
+        let first: i64 = row.try_get(2)?;
         let mut reply = ask(session, &members.params.table).await?;
         // The heartbeat follows the promotion within a period: only the source's own markers tell what was lost.
         if let Reply::Answered(answer) = &mut reply
@@ -153,12 +155,16 @@ async fn measured(members: &Members, session: &Session, call: &Call, source: &Re
         {
             answer.marker = newest_of(session, &members.params.table, &call.source).await?;
         }
-        Ok::<_, tokio_postgres::Error>((timeline, position, reply))
+        Ok::<_, tokio_postgres::Error>((timeline, first, position, reply))
     };
-    let (timeline, position, reply) = match after.await {
+    let (timeline, first, position, reply) = match after.await {
         Ok(after) => after,
         Err(error) => return told_to_promote(call, &error),
     };
+    if let Err(error) = write_down(session, &members.params.table, (timeline, first), call).await {
+        let error = told(&error);
+        tracing::warn!(error, timeline, "the promotion is done; where its timeline began is not written down");
+    }
     let replies = vec![(call.source.clone(), source.clone()), (call.destination.clone(), reply.clone())];
     let mut facts = View { replies }.facts();
     let loss = reply.answer().map(|answer| loss(Some(source), answer, &call.known));
@@ -169,6 +175,26 @@ async fn measured(members: &Members, session: &Session, call: &Call, source: &Re
     };
     facts.loss = loss;
     Attempt::Applied { output, facts }
+}
+
+/// Writes down a timeline that just began and the number of its first transaction: whoever else goes on from there is told
+/// by it ([`super::observe::divergence`]).
+async fn write_down(
+    session: &Session,
+    table: &str,
+    (timeline, first): (i32, i64),
+    call: &Call,
+) -> Result<(), tokio_postgres::Error> {
+    let insert = format!("INSERT INTO {table} (region, at, seq) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
+    let key = format!("{TIMELINE}{timeline}");
+    let wrote = session.execute(&insert, &[&key, &call.now, &first]).await;
+    match wrote {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+            make_table(session, table).await?;
+            session.execute(&insert, &[&key, &call.now, &first]).await.map(drop)
+        }
+        other => other.map(drop),
+    }
 }
 
 /// Takes the read-only flag away and waits until this session sees it. A copy of a fenced primary brings its flag

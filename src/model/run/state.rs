@@ -103,6 +103,13 @@ pub enum PauseReason {
     },
     /// The process was asked to end (Ctrl-C, SIGTERM).
     Interrupted,
+    /// A person stopped the group, or everything.
+    Stopped {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Where a run is.

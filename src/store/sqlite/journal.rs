@@ -102,7 +102,8 @@ impl Journal for Sqlite {
         Box::pin(async move {
             let text = json("an order", &command)?;
             let of = run.clone();
-            self.write(|| format!("put an order into the inbox of {run}"), move |db| tell(db, &of, &text)).await
+            let intent = || format!("put an order into the inbox of {run}");
+            self.write(intent, move |db| tell(db, &of, &command, &text)).await
         })
     }
 
@@ -265,23 +266,27 @@ fn summary(row: &rusqlite::Row<'_>) -> Result<RunSummary, Halt<StoreError>> {
     read().map_err(Halt::Said)
 }
 
-fn tell(db: &Connection, run: &RunId, command: &str) -> Result<u64, Halt<StoreError>> {
+fn tell(db: &Connection, run: &RunId, command: &Command, text: &str) -> Result<u64, Halt<StoreError>> {
     let (group, number) = key(run);
-    let closed: Option<bool> = db
-        .prepare_cached("SELECT closed_at IS NOT NULL FROM runs WHERE grp = ?1 AND number = ?2")?
-        .query_row(params![group, number], |row| row.get(0))
+    let stands: Option<(bool, i64)> = db
+        .prepare_cached(
+            "SELECT r.closed_at IS NOT NULL, \
+                    (SELECT term FROM events e WHERE e.grp = r.grp AND e.number = r.number ORDER BY seq DESC LIMIT 1) \
+             FROM runs r WHERE r.grp = ?1 AND r.number = ?2",
+        )?
+        .query_row(params![group, number], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    match closed {
+    match stands {
         None => return said(StoreError::NoRun { run: run.clone() }),
-        Some(true) => return said(StoreError::RunClosed { run: run.clone() }),
-        Some(false) => {}
+        Some((true, _)) => return said(StoreError::RunClosed { run: run.clone() }),
+        Some((false, last)) => rules::may_tell(run, command, term(last)).map_err(Halt::Said)?,
     }
     let last: Option<i64> = db
         .prepare_cached("SELECT max(entry) FROM inbox WHERE grp = ?1 AND number = ?2")?
         .query_row(params![group, number], |row| row.get(0))?;
     let entry = last.unwrap_or(0) + 1;
     db.prepare_cached("INSERT INTO inbox (grp, number, entry, command) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![group, number, entry, command])?;
+        .execute(params![group, number, entry, text])?;
     Ok(counter(entry))
 }
 

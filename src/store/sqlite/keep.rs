@@ -1,4 +1,4 @@
-//! Reports of observers and evidence records: the newest of each.
+//! Reports of observers and evidence records, the newest of each; and orders to stop, all of them.
 
 use futures::future::BoxFuture;
 use rusqlite::{OptionalExtension as _, params};
@@ -9,8 +9,8 @@ use super::{
     row::{json, key, parse},
 };
 use crate::{
-    model::{GroupName, RunId},
-    port::{ObserverReport, Records, Reports, StoreError},
+    model::{GroupName, RunId, StopOrder},
+    port::{ObserverReport, Records, Reports, Stops, StoreError},
 };
 
 impl Reports for Sqlite {
@@ -84,6 +84,36 @@ impl Records for Sqlite {
                 },
             )
             .await
+        })
+    }
+}
+
+impl Stops for Sqlite {
+    fn order_stop<'a>(&'a self, order: &'a StopOrder) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let text = json("an order to stop", order)?;
+            self.write(
+                || "write down the order to stop".into(),
+                move |db| {
+                    db.prepare_cached("INSERT INTO stops (stop) VALUES (?1)")?.execute([text])?;
+                    Ok(())
+                },
+            )
+            .await
+        })
+    }
+
+    fn stop_orders(&self) -> BoxFuture<'_, Result<Vec<StopOrder>, StoreError>> {
+        Box::pin(async move {
+            let rows = self.read(
+                || "see whether anything is stopped".into(),
+                |db| {
+                    let mut query = db.prepare_cached("SELECT stop FROM stops ORDER BY number")?;
+                    let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+                    Ok(rows.collect::<Result<Vec<_>, _>>()?)
+                },
+            );
+            rows.await?.iter().map(|text| parse(|| "an order to stop".into(), text)).collect()
         })
     }
 }

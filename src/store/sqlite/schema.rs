@@ -29,7 +29,8 @@ const STATEMENTS: usize = 64;
 const APPLICATION: i64 = 0x4C42_4F54;
 
 /// What each version adds. Entries are for ever: new ones are added at the end.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE leases (
         grp TEXT NOT NULL, rehearsal INTEGER NOT NULL, holder TEXT, revision INTEGER NOT NULL, term INTEGER NOT NULL,
         PRIMARY KEY (grp, rehearsal)
@@ -57,7 +58,11 @@ const MIGRATIONS: &[&str] = &["
         grp TEXT NOT NULL, number INTEGER NOT NULL, record TEXT NOT NULL,
         PRIMARY KEY (grp, number)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE stops (number INTEGER PRIMARY KEY, stop TEXT NOT NULL) STRICT;
+",
+];
 
 /// Makes the file (0600) and its folder (0700) where they are missing. SQLite gives the `-wal` and `-shm` files
 /// the mode of the database file.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use lifeboat::{
     decide::Rest,
     driver::fake::Trouble,
@@ -167,4 +168,34 @@ async fn a_dead_holder_is_waited_for_no_longer_than_the_time_to_live_and_a_live_
     let mut ignore = |_: &_| {};
     let (third, ()) = tokio::join!(engine::take(&stage.store, &stage.clock, &key, "c", &mut ignore), renew);
     assert!(matches!(third, Err(LeaseError::Held { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_what_is_under_way_end_and_nothing_goes_on_until_it_is_lifted() {
+    let mut stage = slow_stage();
+    let stop = |stops| StopOrder {
+        group: None,
+        stops,
+        by: Actor::new("ana").unwrap(),
+        reason: "look".into(),
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let store = Arc::clone(&stage.store);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        store.order_stop(&stop(true)).await.unwrap();
+    };
+    let (result, ()) = tokio::join!(stage.start(opened(plan(steps()))), stopping);
+    let (run, rest) = result.unwrap();
+    assert!(matches!(rest, Rest::Paused(PauseReason::Stopped { .. })), "{rest:?}");
+    assert!(matches!(run.steps[0], StepState::Done { .. }), "what was under way has ended");
+    // A person who resumes it all the same gets nowhere: it is paused again before anything acts.
+    stage.tell(&run.id, "bob", CommandBody::Resume).await;
+    let (run, rest) = stage.resume(&run.id).await.unwrap();
+    assert!(matches!(rest, Rest::Paused(PauseReason::Stopped { .. })), "{rest:?}");
+    assert_eq!((stage.effects().len(), &run.steps[1]), (1, &StepState::Waiting));
+    stage.store.order_stop(&stop(false)).await.unwrap();
+    stage.tell(&run.id, "bob", CommandBody::Resume).await;
+    assert_eq!(stage.resume(&run.id).await.unwrap().1, Rest::Closed(Outcome::Succeeded));
+    assert!(stage.effects().values().all(|count| *count == 1));
 }

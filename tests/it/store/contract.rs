@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use lifeboat::{
-    model::{EventBody, Outcome, RunId, Term},
+    model::{Actor, Command, EventBody, Outcome, RunId, StopOrder, Term},
     port::{Disposition, LeaseError, MarkerSeen, ObserverReport, ProbeSeen, Store, StoreError},
 };
 
@@ -334,4 +334,37 @@ pub(super) async fn a_record_replaces_the_runs_last_one(store: &dyn Store) {
     store.append(&permit, &run, 1, vec![(at(1), EventBody::Closed { outcome: Outcome::Failed })]).await.unwrap();
     store.keep(&run, r#"{"outcome":"failed"}"#.into()).await.unwrap();
     assert_eq!(store.record(&run).await.unwrap().as_deref(), Some(r#"{"outcome":"failed"}"#));
+}
+
+pub(super) async fn an_order_for_another_term_is_not_taken(store: &dyn Store) {
+    let permit = lease(store, "orders").await;
+    let (run, first) = store.open(&permit, at(0), opened("orders", false)).await.unwrap();
+    let expecting = |term| Command { expected_term: Some(term), ..order("as I saw it") };
+    assert_eq!(store.tell(&run, expecting(first.term)).await.unwrap(), 1);
+    store.release(&permit).await.unwrap();
+    let next = lease(store, "orders").await;
+    // The lease alone says nothing: the run is at the term of its last event.
+    assert_eq!(store.tell(&run, expecting(first.term)).await.unwrap(), 2);
+    store.append(&next, &run, 1, vec![(at(1), note(2))]).await.unwrap();
+    let moved = store.tell(&run, expecting(first.term)).await.unwrap_err();
+    let StoreError::TermMoved { expected, found, .. } = &moved else { panic!("{moved}") };
+    assert_eq!((*expected, *found), (first.term, next.term()));
+    assert_eq!(store.tell(&run, expecting(next.term())).await.unwrap(), 3);
+    assert_eq!(store.inbox(&run, 0).await.unwrap().len(), 3);
+}
+
+pub(super) async fn orders_to_stop_are_kept_in_the_order_they_were_given(store: &dyn Store) {
+    assert_eq!(store.stop_orders().await.unwrap(), []);
+    let order = |scope: Option<&str>, stops| StopOrder {
+        group: scope.map(group),
+        stops,
+        by: Actor::new("Ada").unwrap(),
+        reason: "the network team looks".into(),
+        at: at(7),
+    };
+    let orders = [order(None, true), order(Some("orders"), true), order(None, false)];
+    for order in &orders {
+        store.order_stop(order).await.unwrap();
+    }
+    assert_eq!(store.stop_orders().await.unwrap(), orders);
 }

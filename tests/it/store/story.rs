@@ -105,7 +105,13 @@ pub(crate) fn closed(outcome: Outcome) -> EventBody {
 }
 
 pub(crate) fn order(reason: &str) -> Command {
-    Command { by: Actor::new("Ada").unwrap(), reason: reason.into(), at: at(5), body: CommandBody::Pause }
+    Command {
+        by: Actor::new("Ada").unwrap(),
+        reason: reason.into(),
+        at: at(5),
+        expected_term: None,
+        body: CommandBody::Pause,
+    }
 }
 
 /// A fresh lease on a group.
