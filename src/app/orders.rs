@@ -45,10 +45,10 @@ impl App {
     pub async fn tell(&self, id: &RunId, order: Order) -> Result<Told, AppError> {
         let run = engine::load(&self.store, id).await?;
         let key = LeaseKey { group: id.group.clone(), rehearsal: run.opened.rehearsal };
-        if !self.driven(&key).await? {
-            if let Some(why) = decide::obey(&self.after_orders(&run).await?, &self.command(order.clone())) {
-                return Ok(Told::Refused { why });
-            }
+        if !self.driven(&key).await?
+            && let Some(why) = decide::obey(&self.after_orders(&run).await?, &self.command(order.clone()))
+        {
+            return Ok(Told::Refused { why });
         }
         let number = self.order(id, order).await?;
         let deadline = self.clock.monotonic() + TIME_TO_LIVE + Duration::from_secs(1);

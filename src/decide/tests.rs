@@ -471,7 +471,7 @@ fn a_stop_pauses_whatever_a_run_is_doing_and_the_resume_goes_on_from_there() {
 fn a_source_that_serves_is_not_fenced_for_a_destination_that_does_not_follow_it() {
     let lagging =
         |seconds| Some(Loss { seconds, amount: Some(9), unit: "bytes".into(), basis: "source readable".into() });
-    let seen = |source: Role, replicates, loss| Facts { replicates, loss, ..facts(source, Role::Standby) };
+    let seen = |source: Role, replicates, loss| Facts { loss, replicates, ..facts(source, Role::Standby) };
     let table = [
         ("it follows", seen(Role::Primary, Some(true), None), "", ""),
         (

@@ -63,23 +63,19 @@ pub(super) async fn observe(members: &Members, call: &Call) -> Observed {
         }
         Role::Down(_) | Role::Unknown(_) => verified(members, call).await,
     };
-    match proof {
-        Some(proof) => {
-            let output = output(&proof);
-            facts.fence = Some(proof);
-            Observed::Already { facts, output }
-        }
-        None => {
-            let (source, destination) = (view.of(&call.source), view.of(&call.destination));
-            facts.replicates = source.zip(destination).and_then(|(from, to)| replicates(from, to));
-            if facts.replicates == Some(false)
-                && let Some(destination) = destination.and_then(Reply::answer)
-            {
-                facts.loss = Some(loss(source, destination, &call.known));
-            }
-            Observed::Ready { facts }
-        }
+    if let Some(proof) = proof {
+        let output = output(&proof);
+        facts.fence = Some(proof);
+        return Observed::Already { facts, output };
     }
+    let (source, destination) = (view.of(&call.source), view.of(&call.destination));
+    facts.replicates = source.zip(destination).and_then(|(from, to)| replicates(from, to));
+    if facts.replicates == Some(false)
+        && let Some(destination) = destination.and_then(Reply::answer)
+    {
+        facts.loss = Some(loss(source, destination, &call.known));
+    }
+    Observed::Ready { facts }
 }
 
 /// The first method whose own verification says that it holds.
