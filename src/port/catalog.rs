@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 
 use super::Driver;
-use crate::model::{Capability, Effect, TargetName, Verb};
+use crate::model::{Attempt, Capability, Effect, TargetName, Verb};
 
 /// Which side of a run a verb depends on: promise S8 forbids the source on the failover path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,14 @@ pub struct Descriptor {
     pub outputs: &'static [&'static str],
     /// Checks parameters (strings may hold expressions); the error names the field and what it takes.
     pub check: fn(&Map<String, Value>) -> Result<(), String>,
+}
+
+impl Descriptor {
+    /// What an act answers to parameters that it does not take; `None`: it takes them. The checker saw them as they were
+    /// written; a driver asks again before it acts, when the expressions in them have become values.
+    pub fn refusal(&self, with: &Map<String, Value>) -> Option<Attempt> {
+        (self.check)(with).err().map(|why| Attempt::NotApplied { why, retry: false })
+    }
 }
 
 /// What the drivers can do, without connecting to anything.

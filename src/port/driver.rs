@@ -6,6 +6,10 @@
 //! 4. `act` and `undo` ask `permit.live()` before each effect and answer `NotApplied { retry: false }` when it is out.
 //! 5. Nothing they return contains a secret.
 //! 6. They respect `call.timeout`; the engine also drops the future at the deadline, and that is safe.
+//! 7. `act` asks `check` of the descriptor again before it sends anything ([`Descriptor::refusal`]): what was an expression
+//!    when a document was checked is a value now.
+//!
+//! `driver::conformance` tries each of them on a driver and its real target.
 
 use std::{borrow::Cow, time::Duration};
 

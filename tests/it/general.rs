@@ -297,6 +297,14 @@ async fn a_long_answer_is_cut_and_a_token_in_it_is_cut_out_whole() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_ours_to_set_is_not_sent_when_an_expression_brought_it_in() {
+    let (address, seen) = peer(answer("200 OK", ""));
+    let attempt = http(json!({"url": format!("http://{address}/"), "headers": {"Authorization": "Basic x"}})).await;
+    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("bearer")), "{attempt:?}");
+    assert_eq!(*seen.lock().unwrap(), "");
+}
+
+#[tokio::test]
 async fn an_unexpected_status_is_told_without_the_token() {
     let (address, _) = peer(answer("403 Forbidden", &format!("no access with {HUSH}")));
     let attempt = http(json!({"url": format!("http://{address}/?q=secretquery"), "bearer": {"env": "T"}})).await;
@@ -352,6 +360,21 @@ async fn the_endpoints_of_a_request_show_no_query() {
 async fn a_wait_waits_as_long_as_declared() {
     let driver = Wait::new(Arc::new(SystemClock::start()));
     let start = tokio::time::Instant::now();
-    applied(driver.act(&permit(), &call(Verb::Wait, json!({"seconds": 90.5}))).await);
+    let long = Call { timeout: Duration::from_mins(2), ..call(Verb::Wait, json!({"seconds": 90.5})) };
+    applied(driver.act(&permit(), &long).await);
     assert_eq!(start.elapsed().as_millis(), 90_500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_does_not_fit_into_the_step_is_not_begun() {
+    let driver = Wait::new(Arc::new(SystemClock::start()));
+    let start = tokio::time::Instant::now();
+    let long = Call { timeout: Duration::from_secs(10), ..call(Verb::Wait, json!({"seconds": 90.5})) };
+    assert!(matches!(driver.observe(&long).await, Observed::Refused { .. }));
+    let attempt = driver.act(&permit(), &long).await;
+    assert!(
+        matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("timeoutSeconds")),
+        "{attempt:?}"
+    );
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }

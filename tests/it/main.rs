@@ -17,6 +17,7 @@
 mod servers;
 
 mod cli;
+mod conformance;
 mod engine;
 mod evidence;
 mod general;

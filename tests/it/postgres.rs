@@ -545,6 +545,29 @@ async fn the_password_is_nowhere_to_be_seen() {
 }
 
 #[tokio::test]
+async fn letting_a_server_write_again_that_is_down_may_be_tried_again() {
+    let pair = Pair::start();
+    let driver = open(&pair, &Value::Null);
+    pair.kill(Node::Fra);
+    let attempt = driver.act(&permit(), &call(Verb::DatabaseUnfence)).await;
+    assert!(matches!(attempt, Attempt::NotApplied { retry: true, .. }), "{attempt:?}");
+    // A standby does not become a fenced primary by waiting.
+    let attempt = driver.act(&permit(), &back(Verb::DatabaseUnfence)).await;
+    assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");
+}
+
+#[tokio::test]
+async fn parameters_that_a_verb_does_not_take_are_refused_before_anything_is_asked() {
+    let member = |region: &str| json!({"region": region, "url": "postgres://127.0.0.1:1/orders", "user": "lifeboat"});
+    let settings = json!({"members": [member("fra"), member("dub")]});
+    let driver = Postgres::open("orders-db", &settings, Arc::new(Files)).unwrap();
+    let mut forced = call(Verb::DatabasePromote);
+    forced.with.insert("force".into(), true.into());
+    let attempt = driver.act(&permit(), &forced).await;
+    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("force")), "{attempt:?}");
+}
+
+#[tokio::test]
 async fn a_sql_probe_tells_unwell_from_silent() {
     let pair = Pair::start();
     let spec = |node: Node, writable: bool| SqlProbe {

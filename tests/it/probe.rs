@@ -319,6 +319,8 @@ async fn an_unknown_probe_or_a_lost_lease_ends_the_wait_at_once() {
     let Observed::Refused { found, .. } = driver.observe(&other).await else { panic!("not refused") };
     assert_eq!(found, "region dub has no probe `front`; it has edge");
     assert!(matches!(driver.act(&permit(), &other).await, Attempt::NotApplied { retry: false, .. }));
+    let no_time = call(json!({"probe": "edge", "within": 0}), Duration::from_secs(30));
+    assert!(matches!(driver.act(&permit(), &no_time).await, Attempt::NotApplied { retry: false, .. }));
     let out = permit();
     out.revoke();
     let call = call(json!({"probe": "edge"}), Duration::from_secs(30));

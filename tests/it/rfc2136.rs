@@ -438,6 +438,15 @@ async fn an_answer_that_does_not_fit_a_datagram_is_fetched_over_tcp() {
     assert!(matches!(&answer, Answer::Records(set) if set.values == values), "{answer:?}");
 }
 
+#[tokio::test]
+async fn parameters_that_a_verb_does_not_take_are_refused_before_anything_is_asked() {
+    let driver = open_with(&settings("127.0.0.1:1".parse().unwrap(), &[], KEY, &[www()]), SECRET);
+    let mut forced = switch();
+    forced.with.insert("force".into(), json!(true));
+    let (why, retry) = not_applied(act(&driver, &forced).await);
+    assert!(why.contains("force") && !retry, "{why}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_without_the_lease_sends_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -624,6 +624,30 @@ async fn a_credential_that_cannot_be_had_is_told_by_its_reference() {
     assert!(matches!(&attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");
 }
 
+#[tokio::test]
+async fn a_silent_bucket_is_given_up_when_the_calls_time_is_up() {
+    // Connections are accepted by the system, and nobody answers them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let s3 = driver(&url, &url.replace("127.0.0.1", "localhost"));
+    let call = Call { timeout: Duration::from_millis(300), ..call(Verb::StorageFence, "fra", "dub") };
+    let start = std::time::Instant::now();
+    let seen = s3.observe(&call).await;
+    let attempt = s3.act(&permit(), &call).await;
+    assert!(matches!(seen, Observed::Unknown { .. }), "{seen:?}");
+    assert!(matches!(attempt, Attempt::Unknown { .. }), "{attempt:?}");
+    assert!(start.elapsed() < Duration::from_secs(3), "one request alone is given three seconds");
+}
+
+#[tokio::test]
+async fn parameters_that_a_verb_does_not_take_are_refused_before_anything_is_asked() {
+    let s3 = driver("http://127.1.0.10:1", "http://127.2.0.10:1");
+    let mut call = call(Verb::StoragePromote, "fra", "dub");
+    call.with.insert("force".into(), true.into());
+    let attempt = s3.act(&permit(), &call).await;
+    assert!(matches!(&attempt, Attempt::NotApplied { why, retry: false } if why.contains("force")), "{attempt:?}");
+}
+
 #[test]
 fn settings_that_would_harm_are_refused() {
     let member =

@@ -158,7 +158,7 @@ impl Pair {
         for node in [Node::Fra, Node::Dub] {
             fs::create_dir(pair.home(node)).expect("the node's folder");
             run(Command::new("chown").arg("postgres:").arg(pair.home(node))); // pg_basebackup makes `data` anew.
-            run(Command::new("cp").arg("-a").arg(&template).arg(pair.data(node)));
+            pair.lay_out(node);
             let conf = format!(
                 "listen_addresses = '{}'\nport = {port}\ncluster_name = '{}'\nunix_socket_directories = ''\n\
                  hba_file = '{}'\nprimary_conninfo = '{}'\nprimary_slot_name = 'peer'\n{COMMON}{settings}\n",
@@ -169,9 +169,6 @@ impl Pair {
             );
             fs::write(pair.home(node).join("postgresql.conf"), conf).expect("the configuration");
         }
-        run(Command::new("install")
-            .args(["-o", "postgres", "/dev/null"])
-            .arg(pair.data(Node::Dub).join("standby.signal")));
         pair.start_again(Node::Fra);
         pair.start_again(Node::Dub);
         pair.await_streaming(Node::Dub);
@@ -223,6 +220,38 @@ impl Pair {
         if let Some(pid) = self.pid(node) {
             send("KILL", &[vec![pid], children(pid)].concat());
             await_until("the end of a postmaster", Duration::from_secs(10), || !is_postgres(pid));
+        }
+    }
+
+    /// Gives these nodes their first data again: `fra` is a primary then, `dub` a standby of it. A `fra` that stays keeps
+    /// its timeline, so a fresh `dub` can follow it.
+    pub fn afresh(&self, nodes: &[Node]) {
+        for node in nodes {
+            self.kill(*node);
+        }
+        for node in nodes {
+            fs::remove_dir_all(self.data(*node)).expect("the old data");
+            let _begins_anew = File::create(self.home(*node).join("log"));
+            self.lay_out(*node);
+        }
+        for node in nodes {
+            self.start_again(*node);
+        }
+        self.await_streaming(Node::Dub);
+    }
+
+    /// Whether a node was told to promote since it got its data: until it has, it is not at rest. The server logs the request
+    /// before it takes the signal's file away.
+    pub fn told_to_promote(&self, node: Node) -> bool {
+        self.data(node).join("promote").exists() || self.log(node).contains("received promote request")
+    }
+
+    /// Copies the template's data to a node.
+    fn lay_out(&self, node: Node) {
+        run(Command::new("cp").arg("-a").arg(template()).arg(self.data(node)));
+        if node == Node::Dub {
+            let signal = self.data(node).join("standby.signal");
+            run(Command::new("install").args(["-o", "postgres", "/dev/null"]).arg(signal));
         }
     }
 

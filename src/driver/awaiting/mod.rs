@@ -87,6 +87,9 @@ impl Awaiting {
     }
 
     async fn wait(&self, permit: &Permit, call: &Call) -> Attempt {
+        if let Some(refusal) = AWAIT.refusal(&call.with) {
+            return refusal;
+        }
         let wish = match self.wish(call) {
             Ok(wish) => wish,
             Err(bad) => return Attempt::NotApplied { why: bad.to_string(), retry: false },

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
 use serde_json::{Map, Value};
 
 use super::{
@@ -85,7 +85,10 @@ impl Driver for Fake {
             }
             let trouble = trouble(&self.script, &call.step);
             if let Some(takes) = trouble.map(|t| t.takes_ms).filter(|ms| *ms > 0) {
-                self.clock.sleep(Duration::from_millis(takes)).await;
+                let takes = self.clock.sleep(Duration::from_millis(takes));
+                if let Either::Right(_late) = select(takes, self.clock.sleep(call.timeout)).await {
+                    return Attempt::Unknown { why: "the script takes longer than the step may".into() };
+                }
             }
             if self.world.strikes(&self.script, &call.step, "fail", |t| t.fail) {
                 let retry = !trouble.is_some_and(|t| t.fatal);
@@ -93,6 +96,9 @@ impl Driver for Fake {
             }
             if self.world.strikes(&self.script, &call.step, "lose_request", |t| t.lose_request) {
                 return Attempt::Unknown { why: "the script lost the request".into() };
+            }
+            if !permit.live() {
+                return Attempt::NotApplied { why: "the lease was lost".into(), retry: false };
             }
             self.apply(permit, call, false);
             if self.world.strikes(&self.script, &call.step, "lose_reply", |t| t.lose_reply) {
@@ -107,6 +113,9 @@ impl Driver for Fake {
 
     fn undo<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
+            if !permit.live() {
+                return Attempt::NotApplied { why: "the lease is lost".into(), retry: false };
+            }
             if self.world.strikes(&self.script, &call.step, "fail_undo", |t| t.fail_undo) {
                 return Attempt::NotApplied { why: "the script lets the undo fail".into(), retry: true };
             }
@@ -164,4 +173,65 @@ descriptors! {
     ST_REVERSE: StorageReverse Destroys false Both &[];
     DNS_SWITCH: DnsSwitch Changes true Neither &["ttl_seconds", "serial"];
     DNS_VERIFY: DnsVerify Reads false Neither &[];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        driver::fake::Trouble,
+        model::{RunKind, Term},
+        port::{Known, LeaseKey, SystemClock},
+    };
+
+    fn call(timeout: Duration) -> Call {
+        Call {
+            run: "orders-1".parse().unwrap(),
+            kind: RunKind::Failover,
+            step: "dns".parse().unwrap(),
+            attempt: 1,
+            in_doubt: false,
+            verb: Verb::DnsSwitch,
+            target: None,
+            source: "fra".parse().unwrap(),
+            destination: "dub".parse().unwrap(),
+            with: Map::new(),
+            timeout,
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            known: Known::default(),
+        }
+    }
+
+    fn slow(world: &World) -> Fake {
+        let trouble = Trouble { takes_ms: 1000, ..Trouble::default() };
+        let script = Script { steps: [("*".to_owned(), trouble)].into(), ..Script::default() };
+        Fake::scripted(script, world.clone(), Arc::new(SystemClock::start()))
+    }
+
+    fn permit() -> Permit {
+        Permit::granted(LeaseKey { group: "orders".parse().unwrap(), rehearsal: false }, Term(1))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_act_that_takes_longer_than_the_step_is_unknown_and_not_applied_later() {
+        let world = World::new();
+        let attempt = slow(&world).act(&permit(), &call(Duration::from_millis(300))).await;
+        assert!(matches!(attempt, Attempt::Unknown { .. }), "{attempt:?}");
+        assert_eq!(world.acts(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_permit_that_goes_out_meanwhile_stops_the_act_and_the_undo() {
+        let (world, permit, call) = (World::new(), permit(), call(Duration::from_secs(5)));
+        let fake = slow(&world);
+        let lost = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            permit.revoke();
+        };
+        let (attempt, ()) = tokio::join!(fake.act(&permit, &call), lost);
+        assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");
+        let attempt = fake.undo(&permit, &call).await;
+        assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");
+        assert_eq!(world.acts(), []);
+    }
 }

@@ -39,6 +39,9 @@ impl HttpRequest {
 
     async fn send(&self, permit: &Permit, call: &Call) -> Attempt {
         let not_sent = |why: String| Attempt::NotApplied { why, retry: false };
+        if let Some(refusal) = descriptor(Verb::Http).and_then(|facts| facts.refusal(&call.with)) {
+            return refusal;
+        }
         let params = match params::parse(&call.with) {
             Ok(params) => params,
             Err(why) => return not_sent(why),

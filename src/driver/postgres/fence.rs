@@ -156,21 +156,24 @@ async fn read_only(members: &Members, member: &Member, permit: &Permit, within: 
             ));
         }
     };
-    let failed = |error: tokio_postgres::Error| match error.as_db_error() {
-        Some(db) => Tried::Not(format!("the server answered {} (SQLSTATE {})", db.message(), db.code().code())),
-        None => Tried::Lost(told(&error)),
-    };
-    for order in ["ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"] {
+    for (order, first) in
+        [("ALTER SYSTEM SET default_transaction_read_only = on", true), ("SELECT pg_reload_conf()", false)]
+    {
+        if !permit.live() {
+            return tried("the lease was lost".into(), first);
+        }
         if let Err(error) = session.batch_execute(order).await {
-            return failed(error);
+            return match error.as_db_error() {
+                Some(db) => {
+                    tried(format!("the server answered {} (SQLSTATE {})", db.message(), db.code().code()), first)
+                }
+                None => Tried::Lost(told(&error)),
+            };
         }
     }
     drop(session);
     let mut everybody = true;
     loop {
-        if !permit.live() {
-            return Tried::Lost("the lease was lost while sessions were being ended".into());
-        }
         let why = match refuses_writes(members, member).await {
             Ok(effect) if !everybody => return Tried::Held(FenceProof { method: "readOnly".into(), effect }),
             Ok(_) => String::new(),
@@ -179,16 +182,27 @@ async fn read_only(members: &Members, member: &Member, permit: &Permit, within: 
         if clock.monotonic() >= within {
             return Tried::Lost(format!("it was made read-only, and that did not show: {why}"));
         }
-        match end_sessions(members, member, everybody).await {
+        if !permit.live() {
+            return Tried::Lost("the lease was lost while sessions were being ended".into());
+        }
+        match end_sessions(members, member, permit, everybody).await {
             Ok(()) => everybody = false,
             Err(why) => tracing::debug!(why, "ending sessions"),
         }
     }
 }
 
+/// An order that was certainly not carried out. After the first one the setting is written already.
+fn tried(why: String, first: bool) -> Tried {
+    if first { Tried::Not(why) } else { Tried::Lost(format!("the setting was written and not loaded again: {why}")) }
+}
+
 /// Ends client sessions: `everybody`'s, or those older than the last reload. Standbys keep streaming.
-async fn end_sessions(members: &Members, member: &Member, everybody: bool) -> Result<(), String> {
+async fn end_sessions(members: &Members, member: &Member, permit: &Permit, everybody: bool) -> Result<(), String> {
     let session = members.open(member, Limits::within(LOOK)).await.map_err(|error| told(&error))?;
+    if !permit.live() {
+        return Err("the lease was lost".into());
+    }
     let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' \
                AND pid <> pg_backend_pid()";
     let older = format!("{all} AND (backend_start IS NULL OR backend_start < pg_conf_load_time())");

@@ -138,6 +138,9 @@ impl Driver for Postgres {
             if !permit.live() {
                 return Attempt::NotApplied { why: "the lease was lost; nothing was done".into(), retry: false };
             }
+            if let Some(refusal) = descriptor(call.verb).and_then(|facts| facts.refusal(&call.with)) {
+                return refusal;
+            }
             by_deadline(call, self.apply(permit, call)).await
         })
     }

@@ -39,6 +39,11 @@ fn lease_lost() -> Attempt {
     not("the lease was lost; nothing was done", false)
 }
 
+/// The lease went between two effects: `done` is so, the rest is not.
+fn lost_midway(done: &str) -> Attempt {
+    Attempt::Unknown { why: format!("the lease was lost; {done}, and nothing after that") }
+}
+
 /// A statement that failed: the server's own error is certain, anything else is a lost reply.
 fn failed(intent: &str, error: &tokio_postgres::Error) -> Attempt {
     match error.as_db_error() {
@@ -104,11 +109,12 @@ async fn start_promotion(
         }
         role => return Err(not(format!("expected a standby, {} is {role}", call.destination), false)),
     }
-    if before.answer().is_some_and(|answer| answer.read_only) {
+    let read_only = before.answer().is_some_and(|answer| answer.read_only);
+    if read_only {
         make_writable(&session, permit).await?;
     }
     if !permit.live() {
-        return Err(lease_lost());
+        return Err(if read_only { lost_midway("the read-only flag was taken away") } else { lease_lost() });
     }
     match session.query_one("SELECT pg_promote(false)", &[]).await.and_then(|row| row.try_get::<_, bool>(0)) {
         Ok(true) => {}
@@ -203,9 +209,13 @@ async fn make_writable(session: &Session, permit: &Permit) -> Result<(), Attempt
     if !permit.live() {
         return Err(lease_lost());
     }
-    for order in ["ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"] {
-        session.batch_execute(order).await.map_err(|e| failed("take the read-only flag away", &e))?;
+    let (reset, reload) = ("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()");
+    session.batch_execute(reset).await.map_err(|e| failed("take the read-only flag away", &e))?;
+    let midway = "the read-only flag was taken out of the configuration, which was not loaded again";
+    if !permit.live() {
+        return Err(lost_midway(midway));
     }
+    session.batch_execute(reload).await.map_err(|e| Attempt::Unknown { why: format!("{midway}: {}", told(&e)) })?;
     let flag = "SELECT current_setting('default_transaction_read_only')::bool";
     for _ in 0..200 {
         match session.query_one(flag, &[]).await.and_then(|row| row.try_get::<_, bool>(0)) {
@@ -226,7 +236,11 @@ pub(super) async fn unfence(members: &Members, permit: &Permit, call: &Call) -> 
     match effect::unfence(&view, call) {
         Observed::Ready { .. } => {}
         Observed::Already { facts, output } => return Attempt::Applied { output, facts },
-        Observed::Refused { expected, found, .. } => return not(format!("expected {expected}, found {found}"), false),
+        Observed::Refused { expected, found, .. } => {
+            // A server that is down may be back at the next try; a standby or a second primary stays what it is.
+            let down = matches!(view.role(&call.source), Role::Down(_));
+            return not(format!("expected {expected}, found {found}"), down);
+        }
         Observed::Unknown { why } => return not(format!("nothing is un-fenced on unknown: {why}"), true),
     }
     let session = match members.open(member, Limits::within(LOOK)).await {
@@ -297,8 +311,13 @@ pub(super) async fn verify(members: &Members, permit: &Permit, call: &Call) -> A
     let table = &members.params.table;
     // A region's name holds no `/`, so this row is nobody's heartbeat.
     let key = format!("verify/{}", call.destination);
+    if let Err(error) = make_table(&session, table).await {
+        return failed("make the heartbeat table", &error);
+    }
+    if !permit.live() {
+        return lost_midway("the heartbeat table is there");
+    }
     let wrote = async {
-        make_table(&session, table).await?;
         session.execute(&upsert(table), &[&key, &call.now]).await?;
         let row =
             session.query_one(&format!("SELECT at >= $2 FROM {table} WHERE region = $1"), &[&key, &call.now]).await?;
@@ -325,7 +344,8 @@ pub(super) async fn reverse(members: &Members, permit: &Permit, call: &Call) -> 
     let view = members.view(Some(&call.source)).await;
     if view.role(&call.destination) != Role::Primary {
         let found = view.role(&call.destination);
-        return not(format!("expected {} to be the primary before reversing, found {found}", call.destination), false);
+        let silent = matches!(found, Role::Down(_) | Role::Unknown(_));
+        return not(format!("expected {} to be the primary before reversing, found {found}", call.destination), silent);
     }
     match effect::reverse(&view, call, &to.server.address) {
         Observed::Ready { .. } => {}

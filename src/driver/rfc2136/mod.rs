@@ -71,7 +71,9 @@ impl Driver for Rfc2136 {
 
     fn act<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
-            if call.verb == Verb::DnsVerify {
+            if let Some(refusal) = descriptor(call.verb).and_then(|facts| facts.refusal(&call.with)) {
+                refusal
+            } else if call.verb == Verb::DnsVerify {
                 self.verify(permit, call).await
             } else {
                 self.switch(permit, call, &call.destination).await

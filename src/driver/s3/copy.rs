@@ -22,8 +22,8 @@ use futures::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use super::{
     client::{Bucket, Inventory, Trouble, deepest, patiently, trouble},
     compare::{Gap, Likeness, data_only, gap, likeness},
+    leave::Leave,
 };
-use crate::port::Permit;
 
 /// Objects at once.
 const LANES: usize = 8;
@@ -43,6 +43,13 @@ pub(super) enum Side {
     Lease,
     /// What was written is not what was read.
     Corrupt(String),
+}
+
+/// Where a copy is written, and whether it may be.
+struct Target<'a> {
+    bucket: &'a Bucket,
+    client: &'a Client,
+    leave: &'a Leave<'a>,
 }
 
 /// The data of both buckets, and what `there` lacks.
@@ -119,14 +126,15 @@ pub(super) async fn copy(
     from: &Bucket,
     to: &Bucket,
     keys: &BTreeSet<String>,
-    permit: &Permit,
+    leave: &Leave<'_>,
 ) -> Result<(u64, u64), Side> {
     let source = from.client().await.map_err(Side::Reading)?;
-    let target = to.client().await.map_err(Side::Writing)?;
+    let client = to.client().await.map_err(Side::Writing)?;
+    let target = Target { bucket: to, client: &client, leave };
     let one = |key: &String| {
         let key = key.clone();
         let (source, target) = (&source, &target);
-        async move { if permit.live() { copy_one(from, source, to, target, &key).await } else { Err(Side::Lease) } }
+        async move { if leave.live() { copy_one(from, source, target, &key).await } else { Err(Side::Lease) } }
     };
     let sizes: Vec<Option<u64>> = stream::iter(keys).map(one).buffer_unordered(LANES).try_collect().await?;
     let copied: Vec<u64> = sizes.into_iter().flatten().collect();
@@ -134,13 +142,7 @@ pub(super) async fn copy(
 }
 
 /// `None`: the object is gone from the source meanwhile.
-async fn copy_one(
-    from: &Bucket,
-    source: &Client,
-    to: &Bucket,
-    target: &Client,
-    key: &str,
-) -> Result<Option<u64>, Side> {
+async fn copy_one(from: &Bucket, source: &Client, to: &Target<'_>, key: &str) -> Result<Option<u64>, Side> {
     let mut object = match source.get_object().bucket(&from.name).key(key).send().await.map_err(|error| trouble(&error))
     {
         Ok(object) => object,
@@ -151,19 +153,24 @@ async fn copy_one(
     let origin = object.e_tag().unwrap_or_default().trim_matches('"').to_owned();
     let mut reader = Reader { body, sum: Context::new(&SHA256), count: 0 };
     let first = reader.part().await?;
+    // Reading took its time; what follows writes.
+    if !to.leave.live() {
+        return Err(Side::Lease);
+    }
     let whole = object.content_length().and_then(|length| usize::try_from(length).ok()) == Some(first.len());
     let written = if whole {
-        put_whole(&object, &origin, first, to, target, key).await?
+        put_whole(&object, &origin, first, to, key).await?
     } else {
-        put_parts(&object, &origin, first, &mut reader, to, target, key).await?
+        put_parts(&object, &origin, first, &mut reader, to, key).await?
     };
+    to.leave.did();
     let count = reader.count;
     if object.content_length().is_some_and(|length| u64::try_from(length) != Ok(count)) {
         return Err(Side::Reading(Trouble::Silent(format!("{key}: the source's answer ended after {count} bytes"))));
     }
     let sum = reader.sum.finish();
     if written.as_deref() != Some(origin.as_str()) || origin.is_empty() {
-        let (back, length) = read_back(to, target, key).await?;
+        let (back, length) = read_back(to.bucket, to.client, key).await?;
         if length != count || back.as_ref() != sum.as_ref() {
             return Err(Side::Corrupt(format!("{key}: SHA-256 of what was read back differs from what was written")));
         }
@@ -214,13 +221,13 @@ async fn put_whole(
     object: &GetObjectOutput,
     origin: &str,
     bytes: Vec<u8>,
-    to: &Bucket,
-    target: &Client,
+    to: &Target<'_>,
     key: &str,
 ) -> Result<Option<String>, Side> {
-    let put = target
+    let put = to
+        .client
         .put_object()
-        .bucket(&to.name)
+        .bucket(&to.bucket.name)
         .key(key)
         .body(ByteStream::from(bytes))
         .set_content_type(object.content_type.clone())
@@ -240,13 +247,13 @@ async fn put_parts(
     origin: &str,
     first: Vec<u8>,
     reader: &mut Reader,
-    to: &Bucket,
-    target: &Client,
+    to: &Target<'_>,
     key: &str,
 ) -> Result<Option<String>, Side> {
-    let started = target
+    let started = to
+        .client
         .create_multipart_upload()
-        .bucket(&to.name)
+        .bucket(&to.bucket.name)
         .key(key)
         .set_content_type(object.content_type.clone())
         .set_content_encoding(object.content_encoding.clone())
@@ -258,19 +265,22 @@ async fn put_parts(
         .await
         .map_err(|error| Side::Writing(trouble(&error)))?;
     let upload = started.upload_id().unwrap_or_default().to_owned();
-    let sent = send_parts(first, reader, to, target, key, &upload).await;
-    let parts = match sent {
+    let sent = send_parts(first, reader, to, key, &upload).await;
+    // The object changes only when the parts are put together.
+    let parts = match sent.and_then(|parts| if to.leave.live() { Ok(parts) } else { Err(Side::Lease) }) {
         Ok(parts) => parts,
         Err(side) => {
             // Best effort: the bucket's own rules clear what is left of it.
-            let _left = target.abort_multipart_upload().bucket(&to.name).key(key).upload_id(upload).send().await;
+            let _left =
+                to.client.abort_multipart_upload().bucket(&to.bucket.name).key(key).upload_id(upload).send().await;
             return Err(side);
         }
     };
     let whole = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-    let done = target
+    let done = to
+        .client
         .complete_multipart_upload()
-        .bucket(&to.name)
+        .bucket(&to.bucket.name)
         .key(key)
         .upload_id(upload)
         .multipart_upload(whole)
@@ -283,8 +293,7 @@ async fn put_parts(
 async fn send_parts(
     first: Vec<u8>,
     reader: &mut Reader,
-    to: &Bucket,
-    target: &Client,
+    to: &Target<'_>,
     key: &str,
     upload: &str,
 ) -> Result<Vec<CompletedPart>, Side> {
@@ -292,9 +301,10 @@ async fn send_parts(
     let mut next = first;
     while !next.is_empty() {
         let number = i32::try_from(parts.len() + 1).unwrap_or(i32::MAX);
-        let part = target
+        let part = to
+            .client
             .upload_part()
-            .bucket(&to.name)
+            .bucket(&to.bucket.name)
             .key(key)
             .upload_id(upload)
             .part_number(number)
@@ -327,11 +337,11 @@ pub(super) async fn set_aside(
     bucket: &Bucket,
     keys: &BTreeSet<String>,
     run: &str,
-    permit: &Permit,
+    leave: &Leave<'_>,
 ) -> Result<usize, Side> {
     let client = bucket.client().await.map_err(Side::Writing)?;
     for key in keys {
-        if !permit.live() {
+        if !leave.live() {
             return Err(Side::Lease);
         }
         let copy = client
@@ -342,6 +352,7 @@ pub(super) async fn set_aside(
             .customize()
             .config_override(patiently());
         copy.send().await.map_err(|error| Side::Writing(trouble(&error)))?;
+        leave.did();
     }
     Ok(keys.len())
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use super::{
     client::{Bucket, Trouble},
+    leave::Leave,
     operation::{Stop, read_failed, write_failed},
     policy,
 };
-use crate::{model::FenceProof, port::Permit};
+use crate::model::FenceProof;
 
 /// How long a policy may take to be obeyed everywhere. Amazon S3 says "a few seconds" usually.
 const SETTLES: Duration = Duration::from_secs(10);
@@ -32,7 +33,7 @@ pub(super) enum Fenced {
 }
 
 /// Puts the statement, and proves it.
-pub(super) async fn apply(bucket: &Bucket, permit: &Permit, limit: Duration) -> Result<Fenced, Stop> {
+pub(super) async fn apply(bucket: &Bucket, leave: &Leave<'_>, limit: Duration) -> Result<Fenced, Stop> {
     let what = format!("the policy of bucket {} in {}", bucket.name, bucket.region);
     let before = match bucket.policy().await {
         Ok(policy) => policy,
@@ -57,24 +58,24 @@ pub(super) async fn apply(bucket: &Bucket, permit: &Permit, limit: Duration) -> 
             Err(trouble) => return Err(read_failed(&format!("probe bucket {}", bucket.name), &trouble)),
         }
         let with = policy::with_fence(before.as_deref(), &bucket.name).map_err(not_understood)?;
-        permit_live(permit)?;
+        leave.ask()?;
         match bucket.set_policy(Some(with)).await {
-            Ok(()) => {}
+            Ok(()) => leave.did(),
             Err(trouble @ Trouble::Answered { status: 400 | 405 | 501, .. }) => {
                 return Ok(Fenced::NotEnforced(format!("the server takes no bucket policy: {trouble}")));
             }
             Err(trouble) => return Err(write_failed(&format!("put {what}"), &trouble)),
         }
     }
-    prove(bucket, permit, limit).await
+    prove(bucket, leave, limit).await
 }
 
-async fn prove(bucket: &Bucket, permit: &Permit, limit: Duration) -> Result<Fenced, Stop> {
+async fn prove(bucket: &Bucket, leave: &Leave<'_>, limit: Duration) -> Result<Fenced, Stop> {
     // Half of the call's time at most: the rest is for taking it back.
     let settled = settle(bucket, false, SETTLES.min(limit / 2)).await?;
     if settled {
         // The looks above cannot change anything; now a real write.
-        permit_live(permit)?;
+        leave.ask()?;
         match bucket.put(PROBE, b"this write must be refused\n".to_vec(), None).await {
             Err(Trouble::Denied(answer)) => {
                 return Ok(Fenced::Proven(FenceProof {
@@ -86,18 +87,22 @@ async fn prove(bucket: &Bucket, permit: &Permit, limit: Duration) -> Result<Fenc
             Err(trouble) => return Err(write_failed(&format!("prove the fence of bucket {}", bucket.name), &trouble)),
         }
     }
-    let clean = lift(bucket, permit, Duration::ZERO)
+    let clean = lift(bucket, leave, Duration::ZERO)
         .await
         .and(bucket.delete(PROBE).await.map_err(|trouble| write_failed("remove the probing object", &trouble)));
     let left = match clean {
-        Ok(()) => "the statement was taken away again".to_owned(),
+        Ok(()) => {
+            // The statement, and its removal.
+            leave.undid(2);
+            "the statement was taken away again".to_owned()
+        }
         Err(stop) => format!("taking the statement away again did not work either: {}", stop.why()),
     };
     Ok(Fenced::NotEnforced(format!("the server took the policy and went on accepting writes; {left}")))
 }
 
 /// Takes our statement away, where it is, and waits until writes are accepted, at most `limit`.
-pub(super) async fn lift(bucket: &Bucket, permit: &Permit, limit: Duration) -> Result<(), Stop> {
+pub(super) async fn lift(bucket: &Bucket, leave: &Leave<'_>, limit: Duration) -> Result<(), Stop> {
     let what = format!("the policy of bucket {} in {}", bucket.name, bucket.region);
     let Some(text) = bucket.policy().await.map_err(|trouble| read_failed(&format!("read {what}"), &trouble))? else {
         return Ok(());
@@ -108,8 +113,9 @@ pub(super) async fn lift(bucket: &Bucket, permit: &Permit, limit: Duration) -> R
         return Ok(());
     }
     let without = policy::without_fence(&text).map_err(not_understood)?;
-    permit_live(permit)?;
+    leave.ask()?;
     bucket.set_policy(without).await.map_err(|trouble| write_failed(&format!("put {what}"), &trouble))?;
+    leave.did();
     if limit > Duration::ZERO && !settle(bucket, true, SETTLES.min(limit / 2)).await? {
         let why = format!(
             "bucket {} still refuses writes although Lifeboat's fence is gone: look at its policy",
@@ -143,8 +149,4 @@ async fn settle(bucket: &Bucket, wanted: bool, limit: Duration) -> Result<bool, 
         Ok(seen) => seen.map(|()| true),
         Err(_) => Ok(false),
     }
-}
-
-pub(super) fn permit_live(permit: &Permit) -> Result<(), Stop> {
-    if permit.live() { Ok(()) } else { Err(Stop::not_applied("the lease was lost".into(), false)) }
 }

@@ -14,6 +14,7 @@ mod client;
 mod compare;
 mod copy;
 mod fence;
+mod leave;
 mod observe;
 mod operation;
 mod params;
@@ -28,10 +29,12 @@ use std::{
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 pub use self::params::descriptor;
 use self::{
     client::{Bucket, Trouble},
+    leave::Leave,
     operation::Stop,
     survey::{Measured, Measurements},
 };
@@ -186,21 +189,45 @@ impl S3 {
     }
 
     async fn run(&self, permit: &Permit, call: &Call) -> Attempt {
+        if let Some(refusal) = descriptor(call.verb).and_then(|facts| facts.refusal(&call.with)) {
+            return refusal;
+        }
         let call = &*call.oriented();
+        let leave = &Leave::of(permit);
         let done = match call.verb {
-            Verb::StorageFence => operation::fence(self, permit, call).await,
-            Verb::StorageUnfence => operation::unfence(self, permit, call).await,
-            Verb::StorageCatchUp => operation::catch_up(self, permit, call).await,
-            Verb::StoragePromote => operation::promote(self, permit, call).await,
-            Verb::StorageVerify => operation::verify(self, permit, call).await,
-            Verb::StorageReverse => operation::reverse(self, permit, call).await,
+            Verb::StorageFence => operation::fence(self, leave, call).await,
+            Verb::StorageUnfence => operation::unfence(self, leave, call).await,
+            Verb::StorageCatchUp => operation::catch_up(self, leave, call).await,
+            Verb::StoragePromote => operation::promote(self, leave, call).await,
+            Verb::StorageVerify => operation::verify(self, leave, call).await,
+            Verb::StorageReverse => operation::reverse(self, leave, call).await,
             other => Err(Stop::not_applied(format!("{other} is no verb of storage"), false)),
         };
-        match done {
-            Ok((output, facts)) => Attempt::Applied { output, facts },
-            Err(stop) => stop.into(),
-        }
+        told(leave, done)
     }
+
+    async fn take_back(&self, permit: &Permit, call: &Call) -> Attempt {
+        if call.verb != Verb::StorageFence {
+            return Attempt::NotApplied { why: format!("{} cannot be taken back", call.verb), retry: false };
+        }
+        let leave = &Leave::of(permit);
+        told(leave, operation::unfence(self, leave, call).await)
+    }
+}
+
+/// How an act ended.
+fn told(leave: &Leave<'_>, done: operation::Done) -> Attempt {
+    match done {
+        Ok((output, facts)) => Attempt::Applied { output, facts },
+        Err(stop) => leave.told(stop).into(),
+    }
+}
+
+/// Ends an act at its deadline: what it did by then is unknown.
+async fn by_deadline(call: &Call, act: impl Future<Output = Attempt>) -> Attempt {
+    timeout(call.timeout, act).await.unwrap_or_else(|_elapsed| Attempt::Unknown {
+        why: format!("{} did not end within {:.1} s", call.verb, call.timeout.as_secs_f64()),
+    })
 }
 
 impl fmt::Debug for S3 {
@@ -215,23 +242,19 @@ impl Driver for S3 {
     }
 
     fn observe<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Observed> {
-        Box::pin(self.look(call))
+        Box::pin(async move {
+            let late =
+                || Observed::Unknown { why: format!("no observation within {:.1} s", call.timeout.as_secs_f64()) };
+            timeout(call.timeout, self.look(call)).await.unwrap_or_else(|_elapsed| late())
+        })
     }
 
     fn act<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt> {
-        Box::pin(self.run(permit, call))
+        Box::pin(by_deadline(call, self.run(permit, call)))
     }
 
     fn undo<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt> {
-        Box::pin(async move {
-            if call.verb != Verb::StorageFence {
-                return Attempt::NotApplied { why: format!("{} cannot be taken back", call.verb), retry: false };
-            }
-            match operation::unfence(self, permit, call).await {
-                Ok((output, facts)) => Attempt::Applied { output, facts },
-                Err(stop) => stop.into(),
-            }
-        })
+        Box::pin(by_deadline(call, self.take_back(permit, call)))
     }
 
     fn endpoints(&self, call: &Call) -> Vec<Endpoint> {

@@ -14,13 +14,14 @@ use super::{
     client::{Bucket, Condition, Trouble},
     compare::Gap,
     copy::{self, Side as CopySide},
-    fence::{self, Fenced, permit_live},
+    fence::{self, Fenced},
+    leave::Leave,
     observe::{self, Look, Marker},
     params, survey,
 };
 use crate::{
     model::{Attempt, Facts, Loss, Output},
-    port::{Call, Permit},
+    port::Call,
 };
 
 /// The object that names the primary.
@@ -85,12 +86,12 @@ fn copy_failed(side: CopySide) -> Stop {
     }
 }
 
-type Done = Result<(Output, Facts), Stop>;
+pub(super) type Done = Result<(Output, Facts), Stop>;
 
 /// `storage.fence`.
-pub(super) async fn fence(s3: &S3, permit: &Permit, call: &Call) -> Done {
+pub(super) async fn fence(s3: &S3, leave: &Leave<'_>, call: &Call) -> Done {
     let source = s3.bucket(&call.source)?;
-    match fence::apply(source, permit, call.timeout).await? {
+    match fence::apply(source, leave, call.timeout).await? {
         Fenced::Proven(proof) => Ok((observe::fenced(true), Facts { fence: Some(proof), ..Facts::default() })),
         Fenced::NotEnforced(why) => {
             let why = format!(
@@ -103,7 +104,7 @@ pub(super) async fn fence(s3: &S3, permit: &Permit, call: &Call) -> Done {
 }
 
 /// `storage.unfence`, and taking back `storage.fence`.
-pub(super) async fn unfence(s3: &S3, permit: &Permit, call: &Call) -> Done {
+pub(super) async fn unfence(s3: &S3, leave: &Leave<'_>, call: &Call) -> Done {
     let source = s3.bucket(&call.source)?;
     let destination = survey::look(s3.bucket(&call.destination)?).await;
     if observe::promoted(&destination, &call.destination) {
@@ -113,17 +114,17 @@ pub(super) async fn unfence(s3: &S3, permit: &Permit, call: &Call) -> Done {
         );
         return Err(Stop::not_applied(why, false));
     }
-    fence::lift(source, permit, call.timeout).await?;
+    fence::lift(source, leave, call.timeout).await?;
     Ok((observe::fenced(false), Facts::default()))
 }
 
 /// `storage.catchUp`.
-pub(super) async fn catch_up(s3: &S3, permit: &Permit, call: &Call) -> Done {
+pub(super) async fn catch_up(s3: &S3, leave: &Leave<'_>, call: &Call) -> Done {
     let (source, destination) = (s3.bucket(&call.source)?, s3.bucket(&call.destination)?);
     let limit = params::limit(&call.with, call.timeout).map_err(|why| Stop::not_applied(why, false))?;
-    let open = opened(destination, permit, limit).await?;
-    let filled = fill(s3, source, destination, permit, limit).await;
-    let closed = if open { fence::apply(destination, permit, limit).await.map(|_| ()) } else { Ok(()) };
+    let open = opened(destination, leave, limit).await?;
+    let filled = fill(s3, source, destination, leave, limit).await;
+    let closed = if open { fence::apply(destination, leave, limit).await.map(|_| ()) } else { Ok(()) };
     let (output, loss) = filled?;
     closed?;
     let marker = survey::newest_marker(destination, Some(&call.source)).await.ok().flatten();
@@ -131,9 +132,9 @@ pub(super) async fn catch_up(s3: &S3, permit: &Permit, call: &Call) -> Done {
 }
 
 /// Lifts our fence where it is, and says whether it was.
-async fn opened(bucket: &Bucket, permit: &Permit, limit: Duration) -> Result<bool, Stop> {
+async fn opened(bucket: &Bucket, leave: &Leave<'_>, limit: Duration) -> Result<bool, Stop> {
     match survey::look(bucket).await {
-        Look::Seen(seen) if seen.fence == Ok(true) => fence::lift(bucket, permit, limit).await.map(|()| true),
+        Look::Seen(seen) if seen.fence == Ok(true) => fence::lift(bucket, leave, limit).await.map(|()| true),
         Look::Seen(_) => Ok(false),
         look @ (Look::Down(_) | Look::Unknown(_)) => {
             let why = format!("the bucket in {} does not answer: {}", bucket.region, observe::why_not(&look));
@@ -144,7 +145,7 @@ async fn opened(bucket: &Bucket, permit: &Permit, limit: Duration) -> Result<boo
 
 /// Copies until nothing is missing. A bucket that still takes writes is never caught up with: there, rounds go on only as
 /// long as each of them finds less missing than the one before, and what is missing then is said.
-async fn fill(s3: &S3, from: &Bucket, to: &Bucket, permit: &Permit, limit: Duration) -> Result<(Output, Loss), Stop> {
+async fn fill(s3: &S3, from: &Bucket, to: &Bucket, leave: &Leave<'_>, limit: Duration) -> Result<(Output, Loss), Stop> {
     let (mut objects, mut bytes, mut missing) = (0, 0, None);
     let live = survey::look(from).await.seen().is_some_and(|seen| seen.writable);
     let filling = async {
@@ -155,7 +156,7 @@ async fn fill(s3: &S3, from: &Bucket, to: &Bucket, permit: &Permit, limit: Durat
             if gap.lacking.is_empty() || (live && before.is_some_and(|before| gap.lacking.len() >= before)) {
                 return Ok(super::compare::loss(&inventory, &gap));
             }
-            let (some, size) = copy::copy(from, to, &gap.lacking, permit).await.map_err(copy_failed)?;
+            let (some, size) = copy::copy(from, to, &gap.lacking, leave).await.map_err(copy_failed)?;
             objects += some;
             bytes += size;
         }
@@ -163,7 +164,7 @@ async fn fill(s3: &S3, from: &Bucket, to: &Bucket, permit: &Permit, limit: Durat
     let filled = timeout(limit, filling).await;
     if let Ok(loss) = filled {
         let loss = loss?;
-        copy_markers(from, to, permit).await?;
+        copy_markers(from, to, leave).await?;
         return Ok((observe::copied(objects, bytes, missing.unwrap_or_default()), loss));
     }
     let missing = missing.map_or_else(|| "an unknown number".to_owned(), |count| count.to_string());
@@ -175,15 +176,15 @@ async fn fill(s3: &S3, from: &Bucket, to: &Bucket, permit: &Permit, limit: Durat
 }
 
 /// Copies the heartbeat markers: they measure how far the copy has come.
-async fn copy_markers(from: &Bucket, to: &Bucket, permit: &Permit) -> Result<(), Stop> {
+async fn copy_markers(from: &Bucket, to: &Bucket, leave: &Leave<'_>) -> Result<(), Stop> {
     let markers =
         from.list(Some(survey::HEARTBEATS)).await.map_err(|trouble| read_failed("list the markers", &trouble))?;
     let keys = markers.into_keys().collect();
-    copy::copy(from, to, &keys, permit).await.map(|_| ()).map_err(copy_failed)
+    copy::copy(from, to, &keys, leave).await.map(|_| ()).map_err(copy_failed)
 }
 
 /// `storage.promote`.
-pub(super) async fn promote(s3: &S3, permit: &Permit, call: &Call) -> Done {
+pub(super) async fn promote(s3: &S3, leave: &Leave<'_>, call: &Call) -> Done {
     let destination = s3.bucket(&call.destination)?;
     let measured = match s3.measured(call) {
         Some(measured) => measured,
@@ -197,11 +198,11 @@ pub(super) async fn promote(s3: &S3, permit: &Permit, call: &Call) -> Done {
     };
     // First writable, then the primary: the other way round a crash would leave a primary that refuses writes.
     if seen.fence == Ok(true) {
-        fence::lift(destination, permit, call.timeout).await?;
+        fence::lift(destination, leave, call.timeout).await?;
     }
     if !seen.names(&call.destination) {
         let condition = seen.marker.as_ref().map_or(Condition::Absent, |(_, etag)| Condition::Unchanged(etag.clone()));
-        put_marker(destination, permit, call, false, &condition).await?;
+        put_marker(destination, leave, call, false, &condition).await?;
     }
     let facts = Facts { loss: Some(measured.loss), marker: measured.marker, ..Facts::default() };
     Ok((output, facts))
@@ -209,7 +210,7 @@ pub(super) async fn promote(s3: &S3, permit: &Permit, call: &Call) -> Done {
 
 async fn put_marker(
     bucket: &Bucket,
-    permit: &Permit,
+    leave: &Leave<'_>,
     call: &Call,
     unfenced: bool,
     condition: &Condition,
@@ -222,9 +223,9 @@ async fn put_marker(
         unfenced,
     };
     let text = serde_json::to_vec(&marker).map_err(|error| Stop::not_applied(error.to_string(), false))?;
-    permit_live(permit)?;
+    leave.ask()?;
     let intent = format!("write {MARKER} in {}", bucket.region);
-    match bucket.put(MARKER, text.clone(), Some(condition)).await {
+    let put = match bucket.put(MARKER, text.clone(), Some(condition)).await {
         Ok(()) => Ok(()),
         Err(trouble) if trouble.has_status(412) => {
             Err(Stop::not_applied(format!("{intent}: somebody else changed it meanwhile; look again"), true))
@@ -234,55 +235,56 @@ async fn put_marker(
             bucket.put(MARKER, text, None).await.map_err(|trouble| write_failed(&intent, &trouble))
         }
         Err(trouble) => Err(write_failed(&intent, &trouble)),
-    }
+    };
+    put.map(|()| leave.did())
 }
 
 /// `storage.verify`.
-pub(super) async fn verify(s3: &S3, permit: &Permit, call: &Call) -> Done {
+pub(super) async fn verify(s3: &S3, leave: &Leave<'_>, call: &Call) -> Done {
     let bucket = s3.bucket(&call.destination)?;
     let key = format!(".lifeboat/verify/{}-{}", call.run, call.step);
     let written = format!("run {} wrote this at {}\n", call.run, call.now).into_bytes();
-    permit_live(permit)?;
+    leave.ask()?;
     let intent = format!("write an object in {}", bucket.region);
     bucket.put(&key, written.clone(), None).await.map_err(|trouble| write_failed(&intent, &trouble))?;
+    leave.did();
     let read = bucket.get(&key).await.map_err(|trouble| read_failed("read the object that was written", &trouble))?;
     if read.map(|(bytes, _)| bytes) != Some(written) {
         let why = format!("bucket {} in {} gave back something else than was written", bucket.name, bucket.region);
         return Err(Stop::not_applied(why, true));
     }
-    permit_live(permit)?;
+    leave.ask()?;
     bucket.delete(&key).await.map_err(|trouble| write_failed("remove the verifying object", &trouble))?;
     Ok((Output::from_iter([("verified".into(), true.into())]), Facts::default()))
 }
 
 /// `storage.reverse`: the source's bucket becomes a fenced copy of the destination's.
-pub(super) async fn reverse(s3: &S3, permit: &Permit, call: &Call) -> Done {
+pub(super) async fn reverse(s3: &S3, leave: &Leave<'_>, call: &Call) -> Done {
     let (source, destination) = (s3.bucket(&call.source)?, s3.bucket(&call.destination)?);
     let limit = params::limit(&call.with, call.timeout).map_err(|why| Stop::not_applied(why, false))?;
     if !observe::promoted(&survey::look(destination).await, &call.destination) {
         let why = format!("the marker in {} does not name it as the primary; promote it first", call.destination);
         return Err(Stop::not_applied(why, true));
     }
-    let open = opened(source, permit, limit).await?;
+    let open = opened(source, leave, limit).await?;
     let work = async {
         let gap = overwritten(s3, destination, source).await?;
-        let aside =
-            copy::set_aside(source, &gap.differing, &call.run.to_string(), permit).await.map_err(copy_failed)?;
-        let (output, _) = fill(s3, destination, source, permit, limit).await?;
-        record(source, permit, call, false).await?;
+        let aside = copy::set_aside(source, &gap.differing, &call.run.to_string(), leave).await.map_err(copy_failed)?;
+        let (output, _) = fill(s3, destination, source, leave, limit).await?;
+        record(source, leave, call, false).await?;
         Ok::<_, Stop>((output, aside))
     };
     let done = work.await;
     if done.is_err() && !open {
         return done.map(|_| (Output::new(), Facts::default()));
     }
-    let fenced = fence::apply(source, permit, limit).await;
+    let fenced = fence::apply(source, leave, limit).await;
     let (output, aside) = done?;
     let facts = |proof| Facts { fence: proof, ..Facts::default() };
     match fenced? {
         Fenced::Proven(proof) => Ok((observe::reversed(output, aside, true), facts(Some(proof)))),
         Fenced::NotEnforced(_) => {
-            record(source, permit, call, true).await?;
+            record(source, leave, call, true).await?;
             Ok((observe::reversed(output, aside, false), facts(None)))
         }
     }
@@ -295,11 +297,11 @@ async fn overwritten(s3: &S3, from: &Bucket, to: &Bucket) -> Result<Gap, Stop> {
 }
 
 /// Writes into the standby's bucket that the destination is the primary, unless it says so already.
-async fn record(bucket: &Bucket, permit: &Permit, call: &Call, unfenced: bool) -> Result<(), Stop> {
+async fn record(bucket: &Bucket, leave: &Leave<'_>, call: &Call, unfenced: bool) -> Result<(), Stop> {
     let present = survey::marker(bucket).await.map_err(|trouble| read_failed("read the marker", &trouble))?;
     match present {
         Some((marker, _)) if marker.region == call.destination && marker.unfenced == unfenced => Ok(()),
-        Some((_, etag)) => put_marker(bucket, permit, call, unfenced, &Condition::Unchanged(etag)).await,
-        None => put_marker(bucket, permit, call, unfenced, &Condition::Absent).await,
+        Some((_, etag)) => put_marker(bucket, leave, call, unfenced, &Condition::Unchanged(etag)).await,
+        None => put_marker(bucket, leave, call, unfenced, &Condition::Absent).await,
     }
 }

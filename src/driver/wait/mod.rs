@@ -1,6 +1,6 @@
 //! `wait`: lets a declared time pass.
 //!
-//! Promises: it touches nothing. Assumes the clock it is given. A crash in the middle means that the wait starts again from
+//! Promises: it touches nothing, and begins no wait that the step's time would cut short. Assumes the clock it is given. A crash in the middle means that the wait starts again from
 //! its beginning: waiting twice does no harm.
 
 mod params;
@@ -45,11 +45,11 @@ impl Driver for Wait {
 
     fn observe<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Observed> {
         Box::pin(async move {
-            match params::seconds(&call.with) {
+            match params::within(call) {
                 Ok(_) => Observed::Ready { facts: Facts::default() },
                 Err(found) => Observed::Refused {
                     facts: Facts::default(),
-                    expected: "`seconds`, a number of seconds".into(),
+                    expected: "`seconds`, a number of seconds within the step's time".into(),
                     found,
                 },
             }
@@ -58,7 +58,7 @@ impl Driver for Wait {
 
     fn act<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
-            let time = match params::seconds(&call.with) {
+            let time = match params::within(call) {
                 Ok(time) => time,
                 Err(why) => return Attempt::NotApplied { why, retry: false },
             };

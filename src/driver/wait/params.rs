@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     model::{Effect, Verb},
-    port::{Descriptor, Touches},
+    port::{Call, Descriptor, Touches},
     spec::WaitParams,
 };
 
@@ -52,6 +52,18 @@ pub(super) fn seconds(with: &Map<String, Value>) -> Result<Duration, String> {
         return Err(format!("`seconds` is 0 to {LONGEST:.0}, found {}", params.seconds));
     }
     Ok(Duration::from_secs_f64(params.seconds))
+}
+
+/// How long to wait in this call: no longer than it may take.
+pub(super) fn within(call: &Call) -> Result<Duration, String> {
+    let (time, most) = (seconds(&call.with)?, call.timeout);
+    if time < most {
+        return Ok(time);
+    }
+    let (time, most) = (time.as_secs_f64(), most.as_secs_f64());
+    Err(format!(
+        "a wait of {time} s does not fit into the {most} s that the step may take; raise its `timeoutSeconds` above it"
+    ))
 }
 
 #[cfg(test)]
