@@ -6,6 +6,7 @@ use crate::{
     manifest::Finding,
     model::{GroupName, RunId},
     port::{LeaseError, StoreError},
+    store::etcd,
 };
 
 use super::{NoRoute, SettingsError};
@@ -155,11 +156,13 @@ impl AppError {
                 Some("`lifeboat run list` shows the runs there are".into())
             }
             Self::Store { source: StoreError::Corrupt { .. }, .. } => {
-                Some("keep the file as it is, and go on with --data-dir elsewhere".into())
+                Some("keep the store as it is, and go on with another (--store, --data-dir)".into())
             }
-            Self::Store { source: StoreError::Unavailable { .. }, .. } => {
-                Some("check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into())
-            }
+            Self::Store { source: StoreError::Unavailable { source, .. }, .. } => Some(if source.is::<etcd::Trouble>() {
+                "check the cluster that --store or LIFEBOAT_STORE names: `etcdctl endpoint status --cluster`".into()
+            } else {
+                "check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into()
+            }),
             Self::Engine(EngineError::Journal { run, .. } | EngineError::LeaseLost { run, .. }) => {
                 Some(format!("look with `lifeboat run show {run}`, then go on with `lifeboat run resume {run}`"))
             }

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     model::StepName,
     port::{Clock, Store, SystemClock},
-    store::Sqlite,
+    store::{Etcd, Sqlite},
 };
 
 mod arm;
@@ -22,6 +22,7 @@ pub mod identity;
 mod looking;
 mod orders;
 mod outage;
+mod place;
 mod prepare;
 mod preview;
 mod records;
@@ -39,6 +40,7 @@ pub use error::{AppError, Fault, go_on};
 pub use heartbeat::{Heart, Pulse, Told as PulseTold};
 pub use orders::{Order, Told};
 pub use outage::{Outage, Probed};
+pub use place::StorePlace;
 pub use prepare::{Drawn, Prepared, Request, Witnessed};
 pub use preview::{Preview, StepPreview, Would};
 pub use records::Kept;
@@ -67,12 +69,20 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store in the data folder, and makes it where it is missing. Blocks while another process migrates it.
+    /// Opens the store. A file is made where it is missing, and this blocks while another process migrates it; a cluster
+    /// is not asked yet.
     pub fn open(settings: Settings) -> Result<Self, AppError> {
-        let intent = format!("open the store {}", settings.store().display());
-        let store = Sqlite::open(&settings.store()).map_err(|source| AppError::Store { intent, source })?;
+        let store: Arc<dyn Store> = match &settings.store {
+            StorePlace::File(path) => Arc::new(Sqlite::open(path).map_err(|source| AppError::Store {
+                intent: format!("open the store {}", path.display()),
+                source,
+            })?),
+            StorePlace::Etcd(place) => Arc::new(
+                Etcd::open(place).map_err(|source| AppError::Store { intent: "open the store".into(), source })?,
+            ),
+        };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock))?;
-        Ok(Self { settings, store: Arc::new(store), clock, tools })
+        Ok(Self { settings, store, clock, tools })
     }
 }

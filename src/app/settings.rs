@@ -10,7 +10,10 @@ use std::{
 
 use secrecy::SecretString;
 
-use super::identity;
+use super::{
+    identity,
+    place::{self, StorePlace},
+};
 use crate::{
     model::Actor,
     port::{SecretError, Secrets},
@@ -26,13 +29,17 @@ pub struct Typed {
     pub files: Vec<PathBuf>,
     /// `--as`.
     pub actor: Option<String>,
+    /// `--store`.
+    pub store: Option<String>,
 }
 
 /// Settled.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The folder with the store and the evidence.
+    /// The folder of the evidence, and of the store when it is a file and nothing else is said.
     pub data: PathBuf,
+    /// Where the store is.
+    pub store: StorePlace,
     /// Files and folders with documents.
     pub files: Vec<PathBuf>,
     /// `files` is the default, which may not exist.
@@ -54,6 +61,19 @@ pub enum SettingsError {
         from: &'static str,
         /// What it said.
         found: String,
+    },
+    /// The store cannot be found by what is said.
+    #[error(
+        "{from} does not say where the store is: found {found:?}, and {why}; write sqlite:PATH, or \
+         etcd+https://HOST:PORT,HOST:PORT,HOST:PORT/PREFIX"
+    )]
+    Store {
+        /// `--store`, `LIFEBOAT_STORE`.
+        from: &'static str,
+        /// What it said.
+        found: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// Neither `--data-dir` nor a home.
     #[error("there is no folder for the data: neither LIFEBOAT_DATA nor XDG_STATE_HOME nor HOME is set")]
@@ -78,6 +98,11 @@ pub fn settle(typed: Typed, env: Environment<'_>) -> Result<Settings, SettingsEr
         Some(data) => data,
         None => default_data(&user, env)?,
     };
+    let store = match (&typed.store, env("LIFEBOAT_STORE")) {
+        (Some(text), _) => place::parse("--store", text, env)?,
+        (None, Some(text)) => place::parse("LIFEBOAT_STORE", &text.to_string_lossy(), env)?,
+        (None, None) => StorePlace::File(data.join("lifeboat.db")),
+    };
     let named = if typed.files.is_empty() { from_environment(env) } else { typed.files };
     let files_by_default = named.is_empty();
     let files = if files_by_default { vec![PathBuf::from("lifeboat")] } else { named };
@@ -87,7 +112,7 @@ pub fn settle(typed: Typed, env: Environment<'_>) -> Result<Settings, SettingsEr
         (None, None) => ("the operating system", user.name),
     };
     let actor = Actor::new(found.clone()).map_err(|_| SettingsError::Actor { from, found })?;
-    Ok(Settings { data, files, files_by_default, actor })
+    Ok(Settings { data, store, files, files_by_default, actor })
 }
 
 fn from_environment(env: Environment<'_>) -> Vec<PathBuf> {
@@ -105,10 +130,6 @@ fn default_data(user: &identity::User, env: Environment<'_>) -> Result<PathBuf, 
 }
 
 impl Settings {
-    /// The store's file.
-    pub fn store(&self) -> PathBuf {
-        self.data.join("lifeboat.db")
-    }
     /// The folder of the evidence records.
     pub fn evidence(&self) -> PathBuf {
         self.data.join("evidence")
@@ -158,6 +179,19 @@ mod tests {
         let settled = settle(Typed::default(), &env).unwrap();
         assert_eq!((settled.data.as_path(), settled.actor.as_str()), (Path::new("/env"), "env"));
         assert_eq!(settled.files, [PathBuf::from("/a"), PathBuf::from("/b")]);
+    }
+
+    #[test]
+    fn the_store_is_where_it_is_said_to_be_and_otherwise_a_file_in_the_folder() {
+        let file = |path: &str| StorePlace::File(path.into());
+        let said = env(&[("LIFEBOAT_DATA", "/env"), ("LIFEBOAT_STORE", "sqlite:/env.db")]);
+        let typed = Typed { store: Some("sqlite:/typed.db".into()), ..Typed::default() };
+        assert_eq!(settle(typed, &said).unwrap().store, file("/typed.db"));
+        assert_eq!(settle(Typed::default(), &said).unwrap().store, file("/env.db"));
+        let unsaid = env(&[("LIFEBOAT_DATA", "/env")]);
+        assert_eq!(settle(Typed::default(), &unsaid).unwrap().store, file("/env/lifeboat.db"));
+        let typed = Typed { store: Some("/typed.db".into()), ..Typed::default() };
+        assert!(matches!(settle(typed, &unsaid), Err(SettingsError::Store { from: "--store", .. })));
     }
 
     #[test]

@@ -68,6 +68,8 @@ Environment:
   LIFEBOAT_FILES  documents, separated by colons; default ./lifeboat
   LIFEBOAT_DATA   folder of the store and the evidence; default $XDG_STATE_HOME/lifeboat or
                   ~/.local/state/lifeboat, for root /var/lib/lifeboat
+  LIFEBOAT_STORE  the store, as with --store; for etcd with client certificates also
+                  LIFEBOAT_STORE_CA, LIFEBOAT_STORE_CERT, LIFEBOAT_STORE_KEY: PEM files
   LIFEBOAT_AS     who asks, in records; default the operating system's user
   LIFEBOAT_LOG    log filter: a level, or target=level,…
   NO_COLOR        no colour";
@@ -87,6 +89,9 @@ struct Everywhere {
     /// Folder of the store and the evidence.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// The store: sqlite:PATH, or etcd+https://HOST:PORT,…/PREFIX; default a file in that folder.
+    #[arg(long, global = true, value_name = "PLACE")]
+    store: Option<String>,
     /// Who asks: the name that records show.
     #[arg(long = "as", global = true, value_name = "NAME")]
     actor: Option<String>,
@@ -156,9 +161,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
         }
     };
-    let Everywhere { file, data_dir, actor, output, color, quiet, verbose, log_json } = cli.everywhere;
+    let Everywhere { file, data_dir, store, actor, output, color, quiet, verbose, log_json } = cli.everywhere;
     let desk =
-        Desk { screen: Arc::new(Screen::new(output, color, quiet)), typed: Typed { data_dir, files: file, actor } };
+        Desk { screen: Arc::new(Screen::new(output, color, quiet)), typed: Typed { data_dir, files: file, actor, store } };
     let ended = start(verbose, log_json, &desk).and_then(|runtime| runtime.block_on(act(cli.verb, &desk)));
     ended.unwrap_or_else(|complaint| complaint::complain(&desk.screen, &complaint)).into()
 }

@@ -7,7 +7,7 @@
 use std::{path::Path, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::spec::{TlsMode, TlsSpec};
 
@@ -15,22 +15,48 @@ use crate::spec::{TlsMode, TlsSpec};
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file with the authorities cannot be read, or is not PEM.
-    #[error("could not read the authorities in {path}; tls.ca names a PEM file with certificates")]
+    #[error("could not read the authorities in {path}; {setting} names a PEM file with certificates")]
     Authorities {
         /// Which file.
         path: String,
+        /// What names it: `tls.ca`, `LIFEBOAT_STORE_CA`.
+        setting: &'static str,
         /// Why.
         #[source]
         source: rustls_pki_types::pem::Error,
     },
     /// There is nothing to trust.
     #[error(
-        "no usable authority in {found_in}, so no certificate can be verified; name a PEM file in tls.ca, or install \
+        "no usable authority in {found_in}, so no certificate can be verified; name a PEM file in {setting}, or install \
          the system's ca-certificates"
     )]
     NoAuthority {
         /// The file, or `the system's trust store`.
         found_in: String,
+        /// What would name another.
+        setting: &'static str,
+    },
+    /// The file with our own certificate or its key cannot be read, or is not PEM.
+    #[error("could not read {path}; {setting} names a PEM file with our certificate or its key")]
+    Identity {
+        /// Which file.
+        path: String,
+        /// What names it.
+        setting: &'static str,
+        /// Why.
+        #[source]
+        source: rustls_pki_types::pem::Error,
+    },
+    /// Certificate and key do not fit together, or are of a kind that is not known.
+    #[error("the certificate {certificate} and the key {key} cannot be used together")]
+    Mismatch {
+        /// The file with our certificate.
+        certificate: String,
+        /// The file with its key.
+        key: String,
+        /// Why.
+        #[source]
+        source: rustls::Error,
     },
     /// The provider and the protocol versions do not fit together.
     #[error("could not set TLS up")]
@@ -50,8 +76,8 @@ pub fn client_config(tls: Option<&TlsSpec>) -> Result<Option<ClientConfig>, TlsE
         None => None,
     };
     let roots = match ca {
-        Some(path) => from_file(path)?,
-        None => from_system()?,
+        Some(path) => from_file(Path::new(path), "tls.ca")?,
+        None => from_system("tls.ca")?,
     };
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
@@ -68,21 +94,50 @@ pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
         .map_err(|source| TlsError::Provider { source })
 }
 
-fn from_file(path: &str) -> Result<RootCertStore, TlsError> {
-    let bad = |source| TlsError::Authorities { path: path.to_owned(), source };
+/// The configuration for a store: the members' certificates are verified against the authorities in `ca` (`None`: the
+/// system's), and the certificate and key of `identity`, two PEM files, say who we are.
+pub fn store_config(ca: Option<&Path>, identity: Option<(&Path, &Path)>) -> Result<ClientConfig, TlsError> {
+    const SETTING: &str = "LIFEBOAT_STORE_CA";
+    let roots = match ca {
+        Some(path) => from_file(path, SETTING)?,
+        None => from_system(SETTING)?,
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|source| TlsError::Provider { source })?
+        .with_root_certificates(roots);
+    let Some((certificate, key)) = identity else { return Ok(config.with_no_client_auth()) };
+    let unreadable = |path: &Path, setting| {
+        let path = path.display().to_string();
+        move |source| TlsError::Identity { path, setting, source }
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(unreadable(certificate, "LIFEBOAT_STORE_CERT"))?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key, "LIFEBOAT_STORE_KEY"))?;
+    config.with_client_auth_cert(chain, secret).map_err(|source| TlsError::Mismatch {
+        certificate: certificate.display().to_string(),
+        key: key.display().to_string(),
+        source,
+    })
+}
+
+fn from_file(path: &Path, setting: &'static str) -> Result<RootCertStore, TlsError> {
+    let found_in = path.display().to_string();
+    let bad = |source| TlsError::Authorities { path: found_in.clone(), setting, source };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(Path::new(path)).map_err(bad)? {
+    for certificate in CertificateDer::pem_file_iter(path).map_err(bad)? {
         roots.add_parsable_certificates([certificate.map_err(bad)?]);
     }
-    if roots.is_empty() { Err(TlsError::NoAuthority { found_in: path.to_owned() }) } else { Ok(roots) }
+    if roots.is_empty() { Err(TlsError::NoAuthority { found_in, setting }) } else { Ok(roots) }
 }
 
 /// One unreadable certificate among the system's does not spoil the others.
-fn from_system() -> Result<RootCertStore, TlsError> {
+fn from_system(setting: &'static str) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        Err(TlsError::NoAuthority { found_in: "the system's trust store".into() })
+        Err(TlsError::NoAuthority { found_in: "the system's trust store".into(), setting })
     } else {
         Ok(roots)
     }

@@ -4,6 +4,8 @@
 //! interleave, and a process that lost its lease cannot write. When an append has returned, the events survive
 //! `kill -9` and power loss.
 
+use std::{future::pending, time::Duration};
+
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -143,7 +145,8 @@ pub trait Journal: Send + Sync {
         at: Timestamp,
         opened: EventBody,
     ) -> BoxFuture<'a, Result<(RunId, Event), StoreError>>;
-    /// Appends events `after + 1 …` in one transaction, durable on return.
+    /// Appends events `after + 1 …` in one transaction, durable on return. After `Unavailable` they may be there, as a
+    /// whole or not at all; every other refusal means that they are not, and never will be.
     fn append<'a>(
         &'a self,
         permit: &'a Permit,
@@ -160,6 +163,15 @@ pub trait Journal: Send + Sync {
     fn tell<'a>(&'a self, run: &'a RunId, command: Command) -> BoxFuture<'a, Result<u64, StoreError>>;
     /// Orders with a number above `after`, in order.
     fn inbox<'a>(&'a self, run: &'a RunId, after: u64) -> BoxFuture<'a, Result<Vec<InboxEntry>, StoreError>>;
+    /// Resolves when the journal may hold events above `after`. It may resolve too early, and never in a store that has
+    /// no news or has lost touch: callers look at their own [`pace`](Self::pace) beside it.
+    fn changed<'a>(&'a self, _run: &'a RunId, _after: u64) -> BoxFuture<'a, ()> {
+        Box::pin(pending())
+    }
+    /// How often a caller that waits for news looks by itself.
+    fn pace(&self) -> Duration {
+        Duration::from_millis(100)
+    }
 }
 
 /// What one observer saw of one probe.

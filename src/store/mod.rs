@@ -9,9 +9,11 @@
 //!
 //! A future that is dropped before it resolved may or may not have written: read the journal to know.
 
+pub mod etcd;
 pub mod memory;
 mod rules;
 pub mod sqlite;
 
+pub use etcd::Etcd;
 pub use memory::Memory;
 pub use sqlite::Sqlite;

@@ -1,7 +1,5 @@
 //! `lifeboat run watch`.
 
-use std::time::Duration;
-
 use crate::{
     app::{AppError, Rested},
     cli::{
@@ -15,9 +13,6 @@ use crate::{
     engine::Progress as _,
     model::{Run, RunId, RunState},
 };
-
-/// How often the journal is read.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// Follow a run as it goes, from any terminal, until it is over; changes nothing.
 #[derive(Debug, clap::Args)]
@@ -54,6 +49,10 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
             let Some(run) = so_far else { return Ok(Exit::Failure) };
             return finish::finish(desk, &app, &Rested { run, rest, kept: None }).await;
         }
-        app.clock.sleep(LOOK).await;
+        let seen = so_far.as_ref().map_or(after, |run| run.seq);
+        tokio::select! {
+            () = app.store.changed(&id, seen) => {}
+            () = app.clock.sleep(app.store.pace()) => {}
+        }
     }
 }
