@@ -83,11 +83,34 @@ impl App {
             // Its process may have been killed between the end and the record (promise S13).
             return Ok(Rested { kept: self.keep(id).await?, run, rest: Rest::Closed(outcome) });
         }
+        // What would keep it from going on is found before another process is kept from it.
         let drivers = self.tools.open(run.plan())?;
         let key = LeaseKey { group: id.group.clone(), rehearsal: run.opened.rehearsal };
         self.unless_stopped(&id.group).await?;
         let mut hold = self.take(&key, manner, waiting).await?;
-        let rested = self.go_on(id, reason, &mut hold, &drivers, manner, progress, stop).await;
+        let rested = self.go_on(id, Some(reason), &mut hold, &drivers, manner, progress, stop).await;
+        hold.release().await;
+        rested
+    }
+
+    /// Drives a run on with a lease that this process came by while it stood by. Where it would stay paused it is resumed
+    /// for `reason`; without one it stays paused.
+    pub async fn take_over(
+        &self,
+        id: &RunId,
+        mut hold: Hold,
+        reason: Option<&str>,
+        manner: Manner,
+        progress: &mut dyn Progress,
+        stop: watch::Receiver<Stop>,
+    ) -> Result<Rested, AppError> {
+        let rested = async {
+            self.unless_stopped(&id.group).await?;
+            let run = engine::load(&self.store, id).await?;
+            let drivers = self.tools.open(run.plan())?;
+            self.go_on(id, reason, &mut hold, &drivers, manner, progress, stop).await
+        }
+        .await;
         hold.release().await;
         rested
     }
@@ -96,7 +119,7 @@ impl App {
     async fn go_on(
         &self,
         id: &RunId,
-        reason: &str,
+        reason: Option<&str>,
         hold: &mut Hold,
         drivers: &Drivers,
         manner: Manner,
@@ -104,7 +127,9 @@ impl App {
         stop: watch::Receiver<Stop>,
     ) -> Result<Rested, AppError> {
         let run = engine::recover(&self.store, &self.clock, hold, id, &identity::holder(), progress).await?;
-        if matches!(self.after_orders(&run).await?.state, RunState::Paused { .. }) {
+        if let Some(reason) = reason
+            && matches!(self.after_orders(&run).await?.state, RunState::Paused { .. })
+        {
             let order = Order { body: CommandBody::Resume, reason: reason.to_owned(), expected_term: None };
             self.order(id, order).await?;
         }
@@ -126,7 +151,7 @@ impl App {
     }
 
     /// Takes the lease. Each grant has a term one above the last, so any other grant since a person looked shows.
-    async fn take(&self, key: &LeaseKey, manner: Manner, waiting: Waiting<'_>) -> Result<Hold, AppError> {
+    pub(super) async fn take(&self, key: &LeaseKey, manner: Manner, waiting: Waiting<'_>) -> Result<Hold, AppError> {
         let now = self.store.lease(key).await.map_err(AppError::store(format!("look at the lease on {key}")))?;
         still_at(key, now.term, manner)?;
         let hold = engine::take(&self.store, &self.clock, key, &identity::holder(), waiting).await;

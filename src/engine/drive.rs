@@ -147,6 +147,12 @@ impl Drive<'_> {
         }
     }
 
+    /// Puts the permit out when its time is up. Asked before anything under way is polled: the store may have kept this
+    /// loop waiting for longer than the lease lasts.
+    fn check(&self) -> Result<(), EngineError> {
+        self.hold.check().map_err(|source| EngineError::LeaseLost { run: self.ledger.run.id.clone(), source })
+    }
+
     async fn renew(&mut self) -> Result<(), EngineError> {
         let run = self.ledger.run.id.clone();
         self.hold.renew().await.map_err(|source| EngineError::LeaseLost { run, source })
@@ -210,8 +216,7 @@ impl Drive<'_> {
             return Ok(());
         }
         self.ledger.save(self.hold.permit(), self.progress).await?;
-        let run = self.ledger.run.id.clone();
-        self.hold.check().map_err(|source| EngineError::LeaseLost { run, source })?;
+        self.check()?;
         for index in &next.act {
             self.act(*index)?;
         }
@@ -295,6 +300,7 @@ impl Drive<'_> {
 
     /// Takes in whatever has ended by now.
     fn land_ready(&mut self) -> Result<bool, EngineError> {
+        self.check()?;
         let mut any = false;
         while let Some(landed) = self.flight.landed() {
             any = true;
@@ -341,6 +347,7 @@ impl Drive<'_> {
     /// Waits for the first thing that happens: something lands, an order may have come, the lease wants renewing, a rest
     /// is over, the process is asked to end.
     async fn wait(&mut self, wake_at: Option<jiff::Timestamp>) -> Result<(), EngineError> {
+        self.check()?;
         let orders = self.orders_at.saturating_sub(self.engine.clock.monotonic());
         let wake =
             wake_at.map_or(INBOX, |at| Duration::try_from(at.duration_since(self.world.now)).unwrap_or_default());

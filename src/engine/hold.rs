@@ -2,9 +2,15 @@
 //!
 //! The holder renews every third of the time-to-live. When its own monotonic clock says that a whole time-to-live went by
 //! since the last renewal that it *began* successfully, it stops acting at once, whatever the store says later: by
-//! then a contender may have taken over.
+//! then a contender may have taken over. A grant counts from when it was asked for, too: the store may have written it
+//! long before its answer came back. A store that does not answer holds nobody up beyond that time.
 
 use std::{sync::Arc, time::Duration};
+
+use futures::{
+    FutureExt as _,
+    future::{Either, select},
+};
 
 use crate::port::{Clock, LeaseError, LeaseKey, LeaseState, Permit, Store};
 
@@ -32,8 +38,9 @@ pub async fn take(
     holder: &str,
     waiting: Waiting<'_>,
 ) -> Result<Hold, LeaseError> {
+    let asked = clock.monotonic();
     let held = match store.acquire(key, holder, None).await {
-        Ok(permit) => return Ok(Hold::new(permit, store, clock)),
+        Ok(permit) => return Ok(Hold::new(permit, store, clock, asked)),
         Err(LeaseError::Held { state, .. }) => state,
         Err(other) => return Err(other),
     };
@@ -49,13 +56,14 @@ pub async fn take(
             return Err(LeaseError::Held { key: key.clone(), state });
         }
     }
+    let asked = clock.monotonic();
     let permit = store.acquire(key, holder, Some(held.revision)).await?;
-    Ok(Hold::new(permit, store, clock))
+    Ok(Hold::new(permit, store, clock, asked))
 }
 
 impl Hold {
-    fn new(permit: Permit, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Self {
-        Self { permit, store: Arc::clone(store), clock: Arc::clone(clock), renewed: clock.monotonic() }
+    fn new(permit: Permit, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, asked: Duration) -> Self {
+        Self { permit, store: Arc::clone(store), clock: Arc::clone(clock), renewed: asked }
     }
 
     /// The proof.
@@ -87,7 +95,17 @@ impl Hold {
             return Ok(());
         }
         let began = self.clock.monotonic();
-        match self.store.renew(&self.permit).await {
+        let mut renewing = self.store.renew(&self.permit);
+        let renewed = if let Some(renewed) = (&mut renewing).now_or_never() {
+            renewed
+        } else {
+            let left = (self.renewed + TIME_TO_LIVE).saturating_sub(began);
+            match select(renewing, self.clock.sleep(left)).await {
+                Either::Left((renewed, _)) => renewed,
+                Either::Right(((), _)) => return self.check(),
+            }
+        };
+        match renewed {
             Ok(()) => {
                 self.renewed = began;
                 self.check()

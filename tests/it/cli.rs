@@ -23,15 +23,17 @@ use crate::servers::{
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// A folder with documents, data and fake worlds.
-struct Stage {
+pub(crate) struct Stage {
     folder: TempDir,
+    /// More settings, in the environment of every process.
+    pub(crate) settings: Vec<(&'static str, String)>,
 }
 
 /// What was printed, and the code.
-struct Ended {
+pub(crate) struct Ended {
     code: i32,
-    out: String,
-    err: String,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
@@ -41,36 +43,36 @@ impl Ended {
     }
 
     #[track_caller]
-    fn with(self, code: i32) -> Self {
+    pub(crate) fn with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "\nstdout:\n{}\nstderr:\n{}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    fn says(self, text: &str) -> Self {
+    pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.out.contains(text) || self.err.contains(text), "no {text:?} in\n{}\n{}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in\n{}\n{}", self.out, self.err))
     }
 }
 
 /// A process in the background; killed with the test.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     out: PathBuf,
 }
 
 impl Running {
-    fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         fs::read_to_string(&self.out).unwrap_or_default()
     }
 
     #[track_caller]
-    fn until(&self, text: &str) {
+    pub(crate) fn until(&self, text: &str) {
         let start = Instant::now();
         while !self.output().contains(text) {
             assert!(start.elapsed() < LIMIT, "no {text:?} within {LIMIT:?} in\n{}", self.output());
@@ -78,13 +80,13 @@ impl Running {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 
     #[track_caller]
-    fn ends(mut self) -> Ended {
+    pub(crate) fn ends(mut self) -> Ended {
         let mut code = None;
         await_until("the end of the process", LIMIT, || {
             code = self.child.try_wait().unwrap();
@@ -105,7 +107,7 @@ impl Stage {
     /// Two regions, a database and a name. `database` is the script of the database's world; `group` is put into the
     /// group, `fra` and `dub` into the regions.
     fn with(database: Value, group: &str, fra: &str, dub: &str) -> Self {
-        let stage = Self { folder: tempfile::tempdir().unwrap() };
+        let stage = Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new() };
         let script = |name: &str, mut script: Value| {
             script["file"] = json!(stage.path(name));
             script.to_string()
@@ -126,7 +128,7 @@ impl Stage {
         stage
     }
 
-    fn new(database: Value) -> Self {
+    pub(crate) fn new(database: Value) -> Self {
         Self::with(database, "", "", "")
     }
 
@@ -142,28 +144,35 @@ impl Stage {
             .env("LIFEBOAT_DATA", self.path("data"))
             .env("LIFEBOAT_FILES", self.path("orders.yaml"))
             .env("LIFEBOAT_AS", "anna")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }
 
-    fn run(&self, words: &str) -> Ended {
+    pub(crate) fn run(&self, words: &str) -> Ended {
         Ended::of(&self.command(words).output().unwrap())
     }
 
     /// With a reason, which may hold blanks.
-    fn run_because(&self, words: &str, reason: &str) -> Ended {
+    pub(crate) fn run_because(&self, words: &str, reason: &str) -> Ended {
         Ended::of(&self.command(words).args(["--reason", reason]).output().unwrap())
     }
 
-    fn start(&self, words: &str) -> Running {
-        let out = self.path(&format!("out-{}", words.replace([' ', '/'], "_")));
+    pub(crate) fn start(&self, words: &str) -> Running {
+        self.start_on("data", words)
+    }
+
+    /// Starts the program with a data folder of its own, as on another machine.
+    pub(crate) fn start_on(&self, machine: &str, words: &str) -> Running {
+        let out = self.path(&format!("out-{machine}-{}", words.replace([' ', '/'], "_")));
         let file = File::create(&out).unwrap();
-        let child = self.command(words).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        Running { child, out }
+        let mut command = self.command(words);
+        command.env("LIFEBOAT_DATA", self.path(machine)).stdout(file.try_clone().unwrap()).stderr(file);
+        Running { child: command.spawn().unwrap(), out }
     }
 
     /// Every effect on the database, in order: `fence-db`, or `~fence-db` when it was taken back.
-    fn acts(&self) -> Vec<String> {
+    pub(crate) fn acts(&self) -> Vec<String> {
         let Ok(text) = fs::read(self.path("db.json")) else { return Vec::new() };
         let world: Value = serde_json::from_slice(&text).unwrap();
         let undo = |act: &Value| if act["undo"] == json!(true) { "~" } else { "" };
@@ -172,9 +181,9 @@ impl Stage {
     }
 }
 
-const FAILOVER: &str = "failover orders --yes-i-mean orders";
+pub(crate) const FAILOVER: &str = "failover orders --yes-i-mean orders";
 /// What a failover does to the database.
-const EFFECTS: [&str; 3] = ["fence-db", "promote-db", "verify-db"];
+pub(crate) const EFFECTS: [&str; 3] = ["fence-db", "promote-db", "verify-db"];
 
 /// The promotion takes this long.
 fn slow(ms: u64) -> Value {
@@ -182,7 +191,7 @@ fn slow(ms: u64) -> Value {
 }
 
 /// More would be lost than the objective allows.
-fn lossy() -> Value {
+pub(crate) fn lossy() -> Value {
     json!({ "loss": { "seconds": 60.0, "amount": 9000, "unit": "bytes", "basis": "last marker" } })
 }
 
@@ -531,7 +540,7 @@ fn real(pair: &Pair) -> Stage {
             "url": pair.url(node), "user": "lifeboat", "password": {"file": password}, "tls": {"mode": "disable"},
         }}])
     };
-    let stage = Stage { folder: tempfile::tempdir().unwrap() };
+    let stage = Stage { folder: tempfile::tempdir().unwrap(), settings: Vec::new() };
     let region = |node: Node| {
         json!({"apiVersion": "lifeboat.dev/v1alpha1", "kind": "Region", "metadata": {"name": node.region()},
                "spec": {"provider": "other", "probes": probe(node)}})

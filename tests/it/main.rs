@@ -28,4 +28,5 @@ mod real;
 mod rfc2136;
 mod s3;
 mod stage;
+mod standby;
 mod store;

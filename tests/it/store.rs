@@ -2,10 +2,13 @@
 
 mod contract;
 mod disk;
+mod etcd;
 mod processes;
 pub(crate) mod story;
 
-use lifeboat::store::{Memory, Sqlite};
+use lifeboat::store::{Etcd, Memory, Sqlite};
+
+use crate::servers::etcd::{Cluster, Shape};
 
 /// One test of each story for each store.
 macro_rules! every_store {
@@ -21,6 +24,18 @@ macro_rules! every_store {
             async fn $story() {
                 let folder = tempfile::tempdir().unwrap();
                 let store = super::Sqlite::open(&folder.path().join("lifeboat.db")).unwrap();
+                super::contract::$story(&store).await;
+            })+
+        }
+        /// Each story on a store of its own.
+        pub(crate) async fn every_story(store: impl Fn(&str) -> Etcd) {
+            $(contract::$story(&store(stringify!($story))).await;)+
+        }
+        mod one_member {
+            $(#[tokio::test]
+            async fn $story() {
+                let cluster = super::Cluster::start(&super::Shape::one());
+                let store = super::Etcd::open(&cluster.place(&[0])).unwrap();
                 super::contract::$story(&store).await;
             })+
         }

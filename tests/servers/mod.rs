@@ -28,6 +28,7 @@ use std::{
 };
 
 pub mod bind;
+pub mod etcd;
 pub mod moto;
 pub mod postgres;
 pub mod regions;

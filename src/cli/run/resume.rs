@@ -1,7 +1,7 @@
 //! `lifeboat run resume`.
 
 use crate::{
-    app::{Manner, Order, Told},
+    app::{App, Manner, Order, Standing, Told},
     cli::{
         Desk, begin,
         complaint::Complaint,
@@ -10,6 +10,7 @@ use crate::{
         screen::{Format, Tone, tint},
     },
     model::{CommandBody, RunId, RunState},
+    port::LeaseState,
 };
 
 /// Go on with a run: in this process, or by an order to the process that drives it.
@@ -17,6 +18,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   lifeboat run resume orders-17
+  lifeboat run resume orders-17 --wait     stand by; take over when the process that drives it is gone
 
 What was under way when its process ended is looked at first; nothing is done twice unseen. No documents are needed:
 the run pinned its plan.")]
@@ -32,10 +34,16 @@ pub(super) struct Args {
     stay: bool,
     #[command(flatten)]
     seen: super::order::Seen,
+    /// Stand by while another process drives the run; take it over when that process is gone.
+    #[arg(long, conflicts_with = "expected_term")]
+    wait: bool,
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = desk.app()?;
+    if args.wait {
+        return stand_by(args, desk, &app).await;
+    }
     let (seen, _) = app.read(&args.run).await?;
     if matches!(seen.state, RunState::Paused { .. }) && app.is_driven(&args.run).await? {
         let order =
@@ -60,6 +68,33 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let manner = Manner { stay: args.stay, expected_term: args.seen.expected_term };
     let rested = app.resume(&args.run, &args.reason, manner, &mut waiting, &mut told, supervision.stop()).await?;
     finish::finish(desk, &app, &rested).await
+}
+
+/// Waits until the run needs this process, and drives it on then. A run that a person paused meanwhile stays paused.
+async fn stand_by(args: Args, desk: &Desk, app: &App) -> Result<Exit, Complaint> {
+    let (supervision, underway) = begin::listen(desk)?;
+    let screen = &desk.screen;
+    let mut waiting = |state: &LeaseState| {
+        let holder = state.holder.as_deref().unwrap_or("nobody");
+        screen.remark(format_args!("standing by: {holder} drives {}", args.run));
+    };
+    let standing = tokio::select! {
+        standing = app.stand_by(&args.run, &mut waiting) => standing?,
+        () = supervision.asked() => return Ok(Exit::Interrupted),
+    };
+    let mut told = progress::Told::new(&desk.screen, underway);
+    let manner = Manner { stay: args.stay, expected_term: None };
+    let rested = match standing {
+        Standing::Ours { hold, waited } => {
+            let reason = (!waited).then_some(args.reason.as_str());
+            app.take_over(&args.run, *hold, reason, manner, &mut told, supervision.stop()).await?
+        }
+        Standing::Over => {
+            let mut waiting = begin::waiting(screen);
+            app.resume(&args.run, &args.reason, manner, &mut waiting, &mut told, supervision.stop()).await?
+        }
+    };
+    finish::finish(desk, app, &rested).await
 }
 
 fn answer(desk: &Desk, run: &RunId, told: &Told, exit: Exit, text: &str) -> Exit {
