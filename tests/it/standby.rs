@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// Every step takes its time.
 fn slow() -> Value {
     json!({ "steps": {
-        "fence-db": { "takesMs": 300 }, "promote-db": { "takesMs": 1_500 }, "verify-db": { "takesMs": 300 },
+        "fence-db": { "takesMs": 1_000 }, "promote-db": { "takesMs": 1_500 }, "verify-db": { "takesMs": 300 },
     } })
 }
 
@@ -27,7 +27,7 @@ fn slow() -> Value {
 /// taken it over.
 fn killed_with_two_standing_by(stage: &Stage, machines: [&str; 3]) -> Duration {
     let mut driver = stage.start_on(machines[0], FAILOVER);
-    driver.until("fence-db  begins");
+    driver.until("fence-db    begins");
     let standing: Vec<Running> =
         machines[1..].iter().enumerate().map(|(n, on)| stage.start_on(on, &format!("{WAIT} --as bob{n}"))).collect();
     standing.iter().for_each(|process| process.until("standing by:"));
@@ -68,7 +68,7 @@ fn one_of_two_that_stand_by_takes_over_within_the_lease_and_a_second_on_a_file()
 fn who_stands_by_hears_how_the_run_ended_and_changes_nothing() {
     let stage = Stage::new(slow());
     let driver = stage.start(FAILOVER);
-    driver.until("fence-db  begins");
+    driver.until("fence-db    begins");
     let standing = stage.start(WAIT);
     standing.until("standing by:");
     driver.ends().with(0);
@@ -97,7 +97,7 @@ fn a_run_that_a_person_paused_is_not_resumed_by_who_stands_by() {
 fn who_stands_by_can_be_asked_to_end() {
     let stage = Stage::new(slow());
     let driver = stage.start(FAILOVER);
-    driver.until("fence-db  begins");
+    driver.until("fence-db    begins");
     let standing = stage.start(WAIT);
     standing.until("standing by:");
     standing.signal("INT");
@@ -111,7 +111,7 @@ fn all_verbs_that_ask_the_store_work_on_a_cluster() {
     let mut stage = Stage::new(lossy());
     stage.settings = cluster.environment();
     stage.run("run list").with(0).says("no runs yet");
-    stage.run("plan orders").with(0);
+    stage.run("plan orders").with(4).says("would be blocked");
     stage.run("drill orders --mode rehearse").with(3);
     stage.run("run cancel orders-1 --yes-i-mean orders").with(0).says("recorded");
     stage.run("run resume orders-1").with(1).says("cancelled");
