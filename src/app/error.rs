@@ -158,11 +158,23 @@ impl AppError {
             Self::Store { source: StoreError::Corrupt { .. }, .. } => {
                 Some("keep the store as it is, and go on with another (--store, --data-dir)".into())
             }
-            Self::Store { source: StoreError::Unavailable { source, .. }, .. } => Some(if source.is::<etcd::Trouble>() {
-                "check the cluster that --store or LIFEBOAT_STORE names: `etcdctl endpoint status --cluster`".into()
-            } else {
-                "check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into()
-            }),
+            Self::Store { source: StoreError::Unavailable { source, .. }, .. } => match source.downcast_ref() {
+                Some(etcd::Trouble::Silent { .. } | etcd::Trouble::Full { .. } | etcd::Trouble::Refused { .. }) => Some(
+                    "check the cluster that --store or LIFEBOAT_STORE names: `etcdctl endpoint status --cluster`".into(),
+                ),
+                // It says itself what to do.
+                Some(
+                    etcd::Trouble::Forbidden { .. }
+                    | etcd::Trouble::TooLarge { .. }
+                    | etcd::Trouble::Stranger { .. }
+                    | etcd::Trouble::Tls(_)
+                    | etcd::Trouble::Client(_)
+                    | etcd::Trouble::Chance,
+                ) => None,
+                None => Some(
+                    "check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into(),
+                ),
+            },
             Self::Engine(EngineError::Journal { run, .. } | EngineError::LeaseLost { run, .. }) => {
                 Some(format!("look with `lifeboat run show {run}`, then go on with `lifeboat run resume {run}`"))
             }

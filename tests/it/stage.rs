@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -150,6 +150,31 @@ pub(crate) struct Mortal {
     pub(crate) inner: Arc<dyn Store>,
     pub(crate) appends_left: AtomicI64,
     pub(crate) dies: Dies,
+    pub(crate) slow: Slow,
+}
+
+/// How long a store takes to answer, in milliseconds: it did what it was asked long before.
+#[derive(Default)]
+pub(crate) struct Slow {
+    pub(crate) grant: AtomicU64,
+    pub(crate) renewal: AtomicU64,
+    pub(crate) inbox: AtomicU64,
+}
+
+impl Slow {
+    async fn pass(time: &AtomicU64) {
+        match time.load(Ordering::SeqCst) {
+            0 => {}
+            time => tokio::time::sleep(Duration::from_millis(time)).await,
+        }
+    }
+}
+
+impl Mortal {
+    /// On a store that outlives it, for this many appends.
+    pub(crate) fn new(inner: Arc<dyn Store>, appends: i64, dies: Dies) -> Self {
+        Self { inner, appends_left: AtomicI64::new(appends), dies, slow: Slow::default() }
+    }
 }
 
 fn dead() -> StoreError {
@@ -193,7 +218,11 @@ impl Journal for Mortal {
         self.inner.tell(run, command)
     }
     fn inbox<'a>(&'a self, run: &'a RunId, after: u64) -> BoxFuture<'a, Result<Vec<InboxEntry>, StoreError>> {
-        self.inner.inbox(run, after)
+        Box::pin(async move {
+            let entries = self.inner.inbox(run, after).await;
+            Slow::pass(&self.slow.inbox).await;
+            entries
+        })
     }
 }
 
@@ -204,10 +233,18 @@ impl Leases for Mortal {
         holder: &'a str,
         unchanged_since: Option<u64>,
     ) -> BoxFuture<'a, Result<Permit, LeaseError>> {
-        self.inner.acquire(key, holder, unchanged_since)
+        Box::pin(async move {
+            let granted = self.inner.acquire(key, holder, unchanged_since).await;
+            Slow::pass(&self.slow.grant).await;
+            granted
+        })
     }
     fn renew<'a>(&'a self, permit: &'a Permit) -> BoxFuture<'a, Result<(), LeaseError>> {
-        self.inner.renew(permit)
+        Box::pin(async move {
+            let renewed = self.inner.renew(permit).await;
+            Slow::pass(&self.slow.renewal).await;
+            renewed
+        })
     }
     fn release<'a>(&'a self, permit: &'a Permit) -> BoxFuture<'a, Result<(), LeaseError>> {
         self.inner.release(permit)

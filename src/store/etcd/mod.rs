@@ -8,12 +8,12 @@
 //! **A reply that is lost** says nothing about the write. The same transaction is sent again, to the next member: it was
 //! either applied, and then its comparisons fail the second time, or it can be applied now. Each write carries a *mark*
 //! that no other write has; a refused transaction reads back what is there, and a write that finds its own mark was
-//! applied. So a write that was applied is reported as such, and none is applied twice. When no member answers for
-//! [`gateway::PATIENCE`] the answer is `Unavailable`, and the write may be there: whoever resumes the run reads the
+//! applied. So a write that was applied is reported as such, and none is applied twice. When no member answers for five
+//! seconds the answer is `Unavailable`, and the write may be there: whoever resumes the run reads the
 //! journal. It cannot arrive late and do harm: the next holder's term makes it stale.
 //!
 //! **Sizes.** etcd takes 1.5 MiB and 128 operations in one transaction. An append is one key whatever the number of its
-//! events, and a value beyond [`parcel::PIECE`] is put aside in pieces first, under its mark, where nobody looks; the
+//! events, and a value beyond 256 KiB is put aside in pieces first, under its mark, where nobody looks; the
 //! transaction then only names them. A crash in between leaves pieces that no key names, and no other trace.
 //!
 //! It assumes members that keep etcd's own promises, and one prefix for one installation. Nobody compares clocks: terms

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::AtomicI64},
+    sync::Arc,
 };
 
 use lifeboat::{
@@ -61,7 +61,7 @@ async fn live(script: &Script, deaths: &[(i64, bool)]) -> (Run, Rest, Stage) {
     let mut last = None;
     for (life, (at, after)) in deaths.iter().map(|d| (d.0, d.1)).chain([(i64::MAX, true); 14]).enumerate() {
         let dies = if after { Dies::After } else { Dies::Before };
-        stage.store = Arc::new(Mortal { inner: Arc::clone(&living), appends_left: AtomicI64::new(at), dies });
+        stage.store = Arc::new(Mortal::new(Arc::clone(&living), at, dies));
         let result = if life == 0 { stage.start(opened(plan(runbook()))).await } else { stage.resume(&id).await };
         match result {
             Ok((run, rest @ Rest::Closed(_))) => return (run, rest, stage),

@@ -1,6 +1,6 @@
 //! Kill the process at every record: the run resumes to the same end, and no effect is repeated unobserved (S12).
 
-use std::sync::{Arc, atomic::AtomicI64};
+use std::sync::Arc;
 
 use lifeboat::{
     decide::Rest,
@@ -27,7 +27,7 @@ fn branches() -> Vec<PlanStep> {
 /// whether it died at all.
 async fn die_at(at: i64, dies: Dies, script: &Script) -> (Run, Rest, Stage, bool) {
     let living: Arc<dyn Store> = Arc::new(Memory::new());
-    let mortal = Mortal { inner: Arc::clone(&living), appends_left: AtomicI64::new(at), dies };
+    let mortal = Mortal::new(Arc::clone(&living), at, dies);
     let mut stage = Stage::new(Arc::new(mortal), script);
     let died = match stage.start(opened(plan(branches()))).await {
         Ok((run, rest)) => return (run, rest, stage, false),
@@ -68,7 +68,7 @@ async fn killed_at_any_record_the_run_resumes_to_the_same_end_with_each_effect_o
 async fn no_effect_reaches_the_world_before_its_intent_is_durable() {
     for at in 0..4 {
         let living: Arc<dyn Store> = Arc::new(Memory::new());
-        let mortal = Mortal { inner: Arc::clone(&living), appends_left: AtomicI64::new(at), dies: Dies::Before };
+        let mortal = Mortal::new(Arc::clone(&living), at, Dies::Before);
         let mut stage = Stage::new(Arc::new(mortal), &Script::default());
         let Err(EngineError::Journal { run, .. }) = stage.start(opened(plan(steps()))).await else { panic!("alive") };
         let journal = living.read(&run, 0).await.unwrap();

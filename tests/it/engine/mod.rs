@@ -4,3 +4,4 @@ mod chaos;
 mod crash;
 mod flow;
 mod orders;
+mod slow;
