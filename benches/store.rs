@@ -35,10 +35,11 @@ fn main() {
         return;
     }
     lifeboat::app::install_crypto();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let cluster = Cluster::start(&Shape::three());
-    let folder = tempfile::tempdir_in(std::env::var_os("LIFEBOAT_BENCH_DIR").unwrap_or_else(|| ".".into()))
-        .expect("a folder");
+    let folder =
+        tempfile::tempdir_in(std::env::var_os("LIFEBOAT_BENCH_DIR").unwrap_or_else(|| ".".into())).expect("a folder");
     let floor = Floor::open(&folder.path().join("floor.db"));
     let puts = Puts::open(&cluster);
     let mut rows = Vec::new();
@@ -55,7 +56,10 @@ fn main() {
         ]);
     }
     println!("\nappends of one event, one after the other, per second; {ROUNDS} rounds of {APPENDS}");
-    println!("{:>7} {:>18} {:>14} {:>18} {:>14}", "", "raw SQLite commits", "SQLite store", "raw etcd puts", "etcd store");
+    println!(
+        "{:>7} {:>18} {:>14} {:>18} {:>14}",
+        "", "raw SQLite commits", "SQLite store", "raw etcd puts", "etcd store"
+    );
     let print = |name: &str, row: &[f64]| {
         println!("{name:>7} {:>18.0} {:>14.0} {:>18.0} {:>14.0}", row[0], row[1], row[2], row[3]);
     };
@@ -128,10 +132,7 @@ impl Puts {
         let mut config = tls::store_config(place.ca.as_deref(), identity).expect("certificates");
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let client = reqwest::Client::builder().tls_backend_preconfigured(config).http1_only().no_proxy();
-        Self {
-            client: client.build().expect("a client"),
-            url: format!("https://{}/v3/kv/put", place.members[0]),
-        }
+        Self { client: client.build().expect("a client"), url: format!("https://{}/v3/kv/put", place.members[0]) }
     }
 
     async fn put(&self) -> Duration {

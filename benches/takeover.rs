@@ -42,13 +42,15 @@ fn main() {
         return;
     }
     lifeboat::app::install_crypto();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let cluster = Cluster::start(&Shape::three());
     let (mut on_file, mut on_cluster) = (Vec::new(), Vec::new());
     for trial in 0..TRIALS {
         let folder = tempfile::tempdir().expect("a folder");
         let place = format!("sqlite:{}", folder.path().join("lifeboat.db").display());
-        let open = || -> Box<dyn Store> { Box::new(Sqlite::open(&folder.path().join("lifeboat.db")).expect("a store")) };
+        let open =
+            || -> Box<dyn Store> { Box::new(Sqlite::open(&folder.path().join("lifeboat.db")).expect("a store")) };
         on_file.push(measure(&runtime, folder.path(), trial, &[("LIFEBOAT_STORE", place)], open));
 
         let folder = tempfile::tempdir().expect("a folder");

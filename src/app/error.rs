@@ -159,9 +159,12 @@ impl AppError {
                 Some("keep the store as it is, and go on with another (--store, --data-dir)".into())
             }
             Self::Store { source: StoreError::Unavailable { source, .. }, .. } => match source.downcast_ref() {
-                Some(etcd::Trouble::Silent { .. } | etcd::Trouble::Full { .. } | etcd::Trouble::Refused { .. }) => Some(
-                    "check the cluster that --store or LIFEBOAT_STORE names: `etcdctl endpoint status --cluster`".into(),
-                ),
+                Some(etcd::Trouble::Silent { .. } | etcd::Trouble::Full { .. } | etcd::Trouble::Refused { .. }) => {
+                    Some(
+                        "check the cluster that --store or LIFEBOAT_STORE names: `etcdctl endpoint status --cluster`"
+                            .into(),
+                    )
+                }
                 // It says itself what to do.
                 Some(
                     etcd::Trouble::Forbidden { .. }

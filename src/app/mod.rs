@@ -74,15 +74,16 @@ impl App {
     /// Opens the store. A file is made where it is missing, and this blocks while another process migrates it; a cluster
     /// is not asked yet.
     pub fn open(settings: Settings) -> Result<Self, AppError> {
-        let store: Arc<dyn Store> = match &settings.store {
-            StorePlace::File(path) => Arc::new(Sqlite::open(path).map_err(|source| AppError::Store {
-                intent: format!("open the store {}", path.display()),
-                source,
-            })?),
-            StorePlace::Etcd(place) => Arc::new(
-                Etcd::open(place).map_err(|source| AppError::Store { intent: "open the store".into(), source })?,
-            ),
-        };
+        let store: Arc<dyn Store> =
+            match &settings.store {
+                StorePlace::File(path) => Arc::new(Sqlite::open(path).map_err(|source| AppError::Store {
+                    intent: format!("open the store {}", path.display()),
+                    source,
+                })?),
+                StorePlace::Etcd(place) => Arc::new(
+                    Etcd::open(place).map_err(|source| AppError::Store { intent: "open the store".into(), source })?,
+                ),
+            };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock))?;
         Ok(Self { settings, store, clock, tools })

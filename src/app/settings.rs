@@ -171,8 +171,12 @@ mod tests {
     #[test]
     fn what_was_typed_wins_over_the_environment() {
         let env = env(&[("LIFEBOAT_DATA", "/env"), ("LIFEBOAT_AS", "env"), ("LIFEBOAT_FILES", "/a:/b")]);
-        let typed =
-            Typed { data_dir: Some("/typed".into()), files: vec!["/typed.yaml".into()], actor: Some("anna".into()), store: None };
+        let typed = Typed {
+            data_dir: Some("/typed".into()),
+            files: vec!["/typed.yaml".into()],
+            actor: Some("anna".into()),
+            store: None,
+        };
         let settled = settle(typed, &env).unwrap();
         assert_eq!((settled.data.as_path(), settled.actor.as_str()), (Path::new("/typed"), "anna"));
         assert_eq!(settled.files, [PathBuf::from("/typed.yaml")]);

@@ -162,8 +162,10 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let Everywhere { file, data_dir, store, actor, output, color, quiet, verbose, log_json } = cli.everywhere;
-    let desk =
-        Desk { screen: Arc::new(Screen::new(output, color, quiet)), typed: Typed { data_dir, files: file, actor, store } };
+    let desk = Desk {
+        screen: Arc::new(Screen::new(output, color, quiet)),
+        typed: Typed { data_dir, files: file, actor, store },
+    };
     let ended = start(verbose, log_json, &desk).and_then(|runtime| runtime.block_on(act(cli.verb, &desk)));
     ended.unwrap_or_else(|complaint| complaint::complain(&desk.screen, &complaint)).into()
 }

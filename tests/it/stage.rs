@@ -159,6 +159,7 @@ pub(crate) struct Slow {
     pub(crate) grant: AtomicU64,
     pub(crate) renewal: AtomicU64,
     pub(crate) inbox: AtomicU64,
+    pub(crate) append: AtomicU64,
 }
 
 impl Slow {
@@ -205,7 +206,9 @@ impl Journal for Mortal {
                 }
                 return Err(dead());
             }
-            self.inner.append(permit, run, after, events).await
+            let appended = self.inner.append(permit, run, after, events).await;
+            Slow::pass(&self.slow.append).await;
+            appended
         })
     }
     fn read<'a>(&'a self, run: &'a RunId, after: u64) -> BoxFuture<'a, Result<Vec<Event>, StoreError>> {

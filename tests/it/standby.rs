@@ -30,7 +30,9 @@ fn killed_with_two_standing_by(stage: &Stage, machines: [&str; 3]) -> Duration {
     driver.until("fence-db    begins");
     let standing: Vec<Running> =
         machines[1..].iter().enumerate().map(|(n, on)| stage.start_on(on, &format!("{WAIT} --as bob{n}"))).collect();
-    standing.iter().for_each(|process| process.until("standing by:"));
+    for process in &standing {
+        process.until("standing by:");
+    }
     driver.until("promote-db  begins");
     driver.child.kill().unwrap();
     let killed = Instant::now();

@@ -41,7 +41,8 @@ impl Certificates {
             let ask = ["req", "-subj", &subject, "-keyout", &secret, "-out", &request];
             this.openssl(ask.iter().chain(&key));
             let extensions = format!("{name}.ext");
-            let sign = ["x509", "-req", "-in", &request, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
+            let sign =
+                ["x509", "-req", "-in", &request, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
             this.openssl(sign.iter().chain(&["-extfile", &extensions, "-out", &out]));
         }
         this
@@ -128,8 +129,7 @@ impl Cluster {
     /// Starts it and waits until every member has a leader.
     pub fn start(shape: &Shape) -> Self {
         let folder = tempfile::Builder::new().prefix("lifeboat-etcd-").tempdir().expect("a folder");
-        let certificates =
-            shape.tls.then(|| Certificates::make(&folder.path().join("certificates"), &shape.clients));
+        let certificates = shape.tls.then(|| Certificates::make(&folder.path().join("certificates"), &shape.clients));
         let scheme = if shape.tls { "https" } else { "http" };
         // In networks of their own every port is free.
         let port = |ip: &IpAddr, otherwise: u16| if shape.inside.is_empty() { free_port(&[*ip]) } else { otherwise };
@@ -184,8 +184,7 @@ impl Cluster {
         let place = self.place(&(0..self.members.len()).collect::<Vec<_>>());
         let scheme = if place.tls { "etcd+https" } else { "etcd+http" };
         let text = |path: PathBuf| path.to_str().expect("a path").to_owned();
-        let mut settings =
-            vec![("LIFEBOAT_STORE", format!("{scheme}://{}/{}", place.members.join(","), place.prefix))];
+        let mut settings = vec![("LIFEBOAT_STORE", format!("{scheme}://{}/{}", place.members.join(","), place.prefix))];
         settings.extend(place.ca.map(|ca| ("LIFEBOAT_STORE_CA", text(ca))));
         if let Some((certificate, key)) = place.identity {
             settings.extend([("LIFEBOAT_STORE_CERT", text(certificate)), ("LIFEBOAT_STORE_KEY", text(key))]);
@@ -228,7 +227,8 @@ impl Cluster {
 
     /// What the members printed.
     pub fn logs(&self) -> String {
-        let log = |member: &Member| format!("== {}\n{}", member.name, fs::read_to_string(&member.log).unwrap_or_default());
+        let log =
+            |member: &Member| format!("== {}\n{}", member.name, fs::read_to_string(&member.log).unwrap_or_default());
         self.members.iter().map(log).collect()
     }
 

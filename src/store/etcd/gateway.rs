@@ -85,10 +85,8 @@ impl Gateway {
 
     /// Asks for a transaction, until a member answers or the time is up.
     pub(super) async fn txn(&self, txn: &Txn) -> Result<Answer, Trouble> {
-        let body = serde_json::to_vec(txn).map_err(|error| Trouble::Refused {
-            member: "this program".into(),
-            said: error.to_string(),
-        })?;
+        let body = serde_json::to_vec(txn)
+            .map_err(|error| Trouble::Refused { member: "this program".into(), said: error.to_string() })?;
         let mut tried = vec![String::new(); self.members.len()];
         let mut doubt = false;
         let asked = self.rounds(&body, &mut tried, &mut doubt);

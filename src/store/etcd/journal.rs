@@ -1,4 +1,4 @@
-//! Journals and inboxes.
+//! Journals. `inbox.rs` has the orders.
 //!
 //! All that an append rests on is in three keys: the lease's term and holder, and the run's head, which says the last
 //! sequence, which kind of lease the run is under, and whether it is open. An append is one round trip; when it is
@@ -13,7 +13,7 @@ use super::{
     layout::{number_of, run_of},
     lease,
     parcel::Parcel,
-    txn::{self, Answer, Found, Txn},
+    txn::{self, Found, Txn},
 };
 use crate::{
     model::{Command, Event, EventBody, GroupName, Outcome, RunId},
@@ -26,10 +26,10 @@ type End = (Timestamp, Outcome);
 
 /// A run's head, as its key says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Head {
+pub(super) struct Head {
     last: u64,
     rehearsal: bool,
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 impl Head {
@@ -39,7 +39,7 @@ impl Head {
     }
 
     /// What the head's key holds; `NoRun` when there is none.
-    fn of(run: &RunId, found: Option<&Found>) -> Result<Self, StoreError> {
+    pub(super) fn of(run: &RunId, found: Option<&Found>) -> Result<Self, StoreError> {
         let found = found.ok_or_else(|| StoreError::NoRun { run: run.clone() })?;
         let parse = || {
             let mut words = std::str::from_utf8(&found.value).ok()?.split(' ');
@@ -91,16 +91,10 @@ impl Etcd {
         }
     }
 
-    async fn begin(
-        &self,
-        permit: &Permit,
-        at: Timestamp,
-        body: EventBody,
-    ) -> Result<(RunId, Event), StoreError> {
+    async fn begin(&self, permit: &Permit, at: Timestamp, body: EventBody) -> Result<(RunId, Event), StoreError> {
         let opened = rules::opening(permit, &body)?;
         let key = permit.key();
-        let (kind, source, destination) =
-            (opened.kind, opened.plan.source.clone(), opened.plan.destination.clone());
+        let (kind, source, destination) = (opened.kind, opened.plan.source.clone(), opened.plan.destination.clone());
         let intent = || format!("open a run of {key}");
         let event = Event { seq: 1, term: permit.term(), at, body };
         let parcel = self.pack(intent, &json("an event", &[&event])?).await?;
@@ -180,9 +174,8 @@ impl Etcd {
             _ => None,
         });
         let numbered = (after + 1..).zip(&events);
-        let whole: Vec<_> = numbered
-            .map(|(seq, (at, body))| Event { seq, term: permit.term(), at: *at, body: body.clone() })
-            .collect();
+        let whole: Vec<_> =
+            numbered.map(|(seq, (at, body))| Event { seq, term: permit.term(), at: *at, body: body.clone() }).collect();
         let last = after + events.len() as u64;
         let parcel = self.pack(intent, &json("events", &whole)?).await?;
         let add = self.adding(permit, run, (after, last), &parcel, closes.as_ref())?.otherwise(looks);
@@ -256,61 +249,18 @@ impl Etcd {
         // Read second: a run that is closed in between is listed as closed, and never the other way round.
         let ends = self.list(intent, &ends, ends.clone()).await?;
         let place = |found: &Found| run_of(&found.key).map_or_else(|| found.key.clone(), |run| format!("run {run}"));
-        let mut ended = std::collections::BTreeMap::new();
+        let mut closed = std::collections::BTreeMap::new();
         for end in &ends {
-            ended.insert(run_of(&end.key), parse::<End>(|| place(end), &end.value)?);
+            closed.insert(run_of(&end.key), parse::<End>(|| place(end), &end.value)?);
         }
         let mut runs = Vec::new();
         for run in &found {
             let mut summary: RunSummary = parse(|| place(run), &run.value)?;
-            summary.closed = ended.get(&Some(summary.run.clone())).copied();
+            summary.closed = closed.get(&Some(summary.run.clone())).copied();
             runs.push(summary);
         }
         rules::newest_first(&mut runs, group.is_some());
         Ok(runs)
-    }
-
-    async fn order(&self, run: &RunId, command: Command) -> Result<u64, StoreError> {
-        let intent = || format!("put an order into the inbox of {run}");
-        let parcel = self.pack(intent, &json("an order", &command)?).await?;
-        let inbox = self.layout.inbox(run);
-        // Each turn that is refused found another order in the same place, or that the run was closed.
-        loop {
-            let read = Txn::read([txn::get(&self.layout.head(run)), txn::last(&inbox, None)]);
-            let answer = self.ask(intent, &read).await?;
-            if Head::of(run, answer.one(0))?.closed {
-                self.discard(&parcel).await;
-                return Err(StoreError::RunClosed { run: run.clone() });
-            }
-            let number = answer.one(1).and_then(|found| number_of(&found.key)).unwrap_or(0) + 1;
-            let proof = self.layout.order(run, number);
-            let tell = Txn::when([txn::absent(&proof), txn::absent(&self.layout.closed(run))])
-                .then([txn::put(&proof, &parcel.value)]);
-            match self.write(intent, &proof, &parcel.mark, tell).await? {
-                Written::Done(_) => return Ok(number),
-                Written::Refused(_) => {}
-            }
-        }
-    }
-
-    async fn orders(&self, run: &RunId, after: u64) -> Result<Vec<InboxEntry>, StoreError> {
-        let intent = || format!("read the inbox of {run}");
-        let (inbox, from) = (self.layout.inbox(run), self.layout.order(run, after + 1));
-        let read = Txn::read([txn::get(&self.layout.head(run)), txn::page(&inbox, &from)]);
-        let first: Answer = self.ask(intent, &read).await?;
-        Head::of(run, first.one(0))?;
-        let mut found = first.all(1).to_vec();
-        if found.len() >= txn::PAGE {
-            found = self.list(intent, &inbox, from).await?;
-        }
-        let mut entries = Vec::new();
-        for found in found {
-            let number = number_of(&found.key).unwrap_or(0);
-            let place = || format!("order {number} of run {run}");
-            let text = self.unpack(place, &found.value).await?;
-            entries.push(InboxEntry { number, command: parse(place, text.as_bytes())? });
-        }
-        Ok(entries)
     }
 }
 
@@ -325,8 +275,8 @@ fn refusal(
     let Head { last, rehearsal, closed } = Head::of(run, head)?;
     let lease = lease::state(key, lease)?;
     // The lease is the permit's own, which is the run's or the append is refused for that.
-    let held = lease.holder.is_some().then_some(lease.term);
-    rules::may_append(permit, run, after, Standing { rehearsal, closed, last, held })
+    let standing = Standing { rehearsal, closed, last, held: lease.holder.is_some().then_some(lease.term) };
+    rules::may_append(permit, run, after, standing)
 }
 
 impl Journal for Etcd {

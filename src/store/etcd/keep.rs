@@ -37,9 +37,10 @@ impl Etcd {
                 None => None,
             };
             let before = answer.one(0);
-            let write = Txn::when([txn::unmoved(key, before.map_or(0, |found| found.revision))].into_iter().chain(condition))
-                .then([txn::put(key, &parcel.value)])
-                .then(before.and_then(|found| self.forget(&found.value)));
+            let write =
+                Txn::when([txn::unmoved(key, before.map_or(0, |found| found.revision))].into_iter().chain(condition))
+                    .then([txn::put(key, &parcel.value)])
+                    .then(before.and_then(|found| self.forget(&found.value)));
             match self.write(&intent, key, &parcel.mark, write).await? {
                 Written::Done(_) => return Ok(()),
                 Written::Refused(_) => {}

@@ -26,9 +26,10 @@
 //! | `gateway.rs` | the members, asked one after the other |
 //! | `trouble.rs` | what can be wrong with the cluster, with the way out |
 //! | `parcel.rs` | values with a mark, and large ones |
-//! | `journal.rs`, `lease.rs`, `keep.rs`, `news.rs` | what `port` asks for |
+//! | `journal.rs`, `inbox.rs`, `lease.rs`, `keep.rs`, `news.rs` | what `port` asks for |
 
 mod gateway;
+mod inbox;
 mod journal;
 mod keep;
 mod layout;
@@ -43,6 +44,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use gateway::Gateway;
 use layout::Layout;
 pub use trouble::Trouble;
@@ -84,7 +86,7 @@ impl Etcd {
         let gateway = Gateway::open(place).map_err(unusable)?;
         let mut origin = [0; 12];
         aws_lc_rs::rand::fill(&mut origin).map_err(|_| unusable(Trouble::Chance))?;
-        let origin = origin.iter().map(|byte| format!("{byte:02x}")).collect();
+        let origin = URL_SAFE_NO_PAD.encode(origin);
         Ok(Self { gateway, layout: Layout::new(&place.prefix), origin, marks: AtomicU64::new(0) })
     }
 

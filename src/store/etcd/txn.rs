@@ -33,9 +33,7 @@ pub(super) fn is(key: &str, value: &str) -> Compare {
 
 /// The key was not written since this revision; 0: there is no such key.
 pub(super) fn unmoved(key: &str, revision: u64) -> Compare {
-    Compare(
-        json!({ "key": base64(key), "target": "MOD", "result": "EQUAL", "mod_revision": revision.to_string() }),
-    )
+    Compare(json!({ "key": base64(key), "target": "MOD", "result": "EQUAL", "mod_revision": revision.to_string() }))
 }
 
 /// What a transaction does.
@@ -164,7 +162,7 @@ impl Answer {
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let raw: Raw = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         let reads = raw.responses.into_iter().filter_map(|response| response.response_range);
-        let reads = reads.map(|range| range.kvs.into_iter().map(found).collect::<Result<Vec<_>, _>>());
+        let reads = reads.map(|range| range.kvs.iter().map(found).collect::<Result<Vec<_>, _>>());
         Ok(Self {
             succeeded: raw.succeeded,
             revision: number(&raw.header.revision)?,
@@ -174,7 +172,7 @@ impl Answer {
     }
 }
 
-fn found(raw: RawPair) -> Result<Found, String> {
+fn found(raw: &RawPair) -> Result<Found, String> {
     let bytes = |text: &str| STANDARD.decode(text).map_err(|error| error.to_string());
     Ok(Found {
         key: String::from_utf8(bytes(&raw.key)?).map_err(|error| error.to_string())?,

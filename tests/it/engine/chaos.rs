@@ -1,9 +1,6 @@
 //! Any mixture of failures, lost replies, blind looks and deaths: the promises hold.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use lifeboat::{
     decide::Rest,

@@ -37,15 +37,30 @@ async fn a_renewal_without_an_answer_is_waited_for_no_longer_than_the_lease() {
     assert!(stage.effects().is_empty());
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_under_way_gets_no_further_when_the_store_stalls_for_longer_than_the_lease() {
+/// The first act has begun and needs five seconds; `stall` makes the store keep the loop for six.
+async fn nothing_comes_of_the_act(stall: impl AsyncFnOnce(&Mortal)) {
     let (mut stage, store) = stage();
-    let stall = async {
-        // The first act has begun and needs five seconds; the store keeps the loop for six.
+    let stalling = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        store.slow.inbox.store(6_000, Ordering::SeqCst);
+        stall(&store).await;
     };
-    let (ended, ()) = tokio::join!(stage.start(opened(plan(steps()))), stall);
+    let (ended, ()) = tokio::join!(stage.start(opened(plan(steps()))), stalling);
     assert!(matches!(ended, Err(EngineError::LeaseLost { .. })), "{ended:?}");
     assert!(stage.effects().is_empty(), "{:?}", stage.effects());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_gets_no_further_when_reading_orders_outlasts_the_lease() {
+    nothing_comes_of_the_act(async |store| store.slow.inbox.store(6_000, Ordering::SeqCst)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_gets_no_further_when_an_append_outlasts_the_lease() {
+    nothing_comes_of_the_act(async |store| {
+        store.slow.append.store(6_000, Ordering::SeqCst);
+        // Something to append: a risk is accepted.
+        let accept = CommandBody::Accept { risk: Risk::DataLoss };
+        store.inner.tell(&"orders-1".parse().unwrap(), order("bob", accept)).await.unwrap();
+    })
+    .await;
 }

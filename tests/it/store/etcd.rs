@@ -3,8 +3,6 @@
 mod lost;
 mod partition;
 
-
-
 use std::time::{Duration, Instant};
 
 use lifeboat::{
@@ -172,7 +170,11 @@ async fn dead_members_are_passed_over_quickly_and_named_when_none_is_left() {
 
 #[tokio::test]
 async fn without_a_certificate_or_with_an_unknown_authority_nothing_is_written() {
-    let cluster = Cluster::start(&Shape { clients: vec!["127.5.0.1".parse().unwrap()], peers: vec!["127.5.0.1".parse().unwrap()], ..Shape::three() });
+    let cluster = Cluster::start(&Shape {
+        clients: vec!["127.5.0.1".parse().unwrap()],
+        peers: vec!["127.5.0.1".parse().unwrap()],
+        ..Shape::three()
+    });
     let place = cluster.place(&[0]);
     for wrong in [Place { identity: None, ..place.clone() }, Place { ca: None, ..place.clone() }] {
         let said = Etcd::open(&wrong).unwrap().runs(None).await.unwrap_err();
@@ -208,6 +210,6 @@ async fn news_of_a_journal_comes_with_the_append_and_not_before() {
     let mut news = store.changed(&run, 1);
     let early = tokio::time::timeout(Duration::from_millis(300), &mut news).await;
     assert!(early.is_err(), "there is no news yet");
-    let (_, appended) = tokio::join!(news, store.append(&permit, &run, 1, vec![(at(1), note(2))]));
+    let ((), appended) = tokio::join!(news, store.append(&permit, &run, 1, vec![(at(1), note(2))]));
     appended.unwrap();
 }

@@ -23,7 +23,8 @@ use crate::servers::{
 
 /// Set in the test that runs inside.
 const INSIDE: &str = "LIFEBOAT_TEST_INSIDE_NAMESPACES";
-const NAME: &str = "store::etcd::partition::a_member_that_is_cut_off_appends_nothing_and_its_holder_is_stale_afterwards";
+const NAME: &str =
+    "store::etcd::partition::a_member_that_is_cut_off_appends_nothing_and_its_holder_is_stale_afterwards";
 
 #[expect(clippy::disallowed_methods, reason = "how a test that starts itself again knows that it is the child")]
 fn inside() -> bool {
