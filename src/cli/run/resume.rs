@@ -18,7 +18,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   lifeboat run resume orders-17
-  lifeboat run resume orders-17 --wait     stand by; take over when the process that drives it is gone
+  lifeboat run resume orders-17 --wait     stand by; take over when its process is gone
 
 What was under way when its process ended is looked at first; nothing is done twice unseen. No documents are needed:
 the run pinned its plan.")]
