@@ -130,6 +130,7 @@ impl Etcd {
                     txn::put(&open, run.number.to_string()),
                     txn::put(&self.layout.run(&run), json("a run", &summary)?),
                     txn::put(&self.layout.head(&run), head.text()),
+                    txn::put(&self.layout.spoke(&run), permit.term().0.to_string()),
                     txn::put(&proof, &parcel.value),
                 ]);
             match self.write(intent, &proof, &parcel.mark, begin).await? {
@@ -215,6 +216,7 @@ impl Etcd {
             .then([
                 txn::put(&events, &parcel.value),
                 txn::put(&head, Head { last, closed: closes.is_some(), ..before }.text()),
+                txn::put(&self.layout.spoke(run), permit.term().0.to_string()),
             ]);
         let Some(end) = closes else { return Ok(add) };
         Ok(add.then([

@@ -10,11 +10,13 @@
 //! | `open/KEY` | number of the open run under the lease; absent: none |
 //! | `run/GROUP/NUMBER` | the run's summary as it was opened |
 //! | `head/GROUP/NUMBER` | `SEQ real\|rehearsal open\|closed`: all that an append compares |
+//! | `spoke/GROUP/NUMBER` | term of the run's last event |
 //! | `closed/GROUP/NUMBER` | when and how the run ended |
 //! | `journal/GROUP/NUMBER/SEQ` | the events of one append, the first of which is SEQ |
 //! | `inbox/GROUP/NUMBER/ENTRY` | an order |
 //! | `report/GROUP/OBSERVER` | an observer's newest report |
 //! | `record/GROUP/NUMBER` | the run's record |
+//! | `stop/NUMBER` | an order to stop, or to go on |
 //! | `piece/MARK/NUMBER` | pieces of a large value |
 //!
 //! KEY is a group, or `GROUP~rehearsal`. Numbers have 20 digits, so that their order is that of the keys.
@@ -104,6 +106,11 @@ impl Layout {
         self.of_run("head", run)
     }
 
+    /// The term of the run's last event.
+    pub(super) fn spoke(&self, run: &RunId) -> String {
+        self.of_run("spoke", run)
+    }
+
     pub(super) fn record(&self, run: &RunId) -> String {
         self.of_run("record", run)
     }
@@ -134,6 +141,15 @@ impl Layout {
 
     pub(super) fn report(&self, group: &GroupName, observer: &str) -> String {
         self.reports(group) + observer
+    }
+
+    /// All orders to stop.
+    pub(super) fn stops(&self) -> String {
+        self.key(format_args!("stop/"))
+    }
+
+    pub(super) fn stop(&self, number: u64) -> String {
+        format!("{}{number:020}", self.stops())
     }
 
     /// Pieces of the value with this mark.
