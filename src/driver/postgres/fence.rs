@@ -206,7 +206,8 @@ async fn end_sessions(members: &Members, member: &Member, permit: &Permit, every
     let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' \
                AND pid <> pg_backend_pid()";
     let older = format!("{all} AND (backend_start IS NULL OR backend_start < pg_conf_load_time())");
-    session.query(if everybody { all } else { &older }, &[]).await.map(drop).map_err(|error| told(&error))
+    // One round trip from the permit to its effect.
+    session.batch_execute(if everybody { all } else { &older }).await.map_err(|error| told(&error))
 }
 
 /// What shows that the member refuses writes now, or why nothing does.

@@ -7,7 +7,7 @@ use std::{pin::pin, time::Duration};
 
 use futures::future::{Either, select};
 use serde_json::json;
-use tokio_postgres::{error::SqlState, types::PgLsn};
+use tokio_postgres::{SimpleQueryMessage, error::SqlState, types::PgLsn};
 
 use super::{
     client::{LOOK, Members, TIMELINE, ask, newest_of},
@@ -116,7 +116,8 @@ async fn start_promotion(
     if !permit.live() {
         return Err(if read_only { lost_midway("the read-only flag was taken away") } else { lease_lost() });
     }
-    match session.query_one("SELECT pg_promote(false)", &[]).await.and_then(|row| row.try_get::<_, bool>(0)) {
+    // One round trip: a prepared statement would take another one between the permit and its effect.
+    match session.simple_query("SELECT pg_promote(false)").await.map(|replies| says_true(&replies)) {
         Ok(true) => {}
         Ok(false) => return Err(not("the server could not signal its own promotion; see its log", true)),
         Err(error) if error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {
@@ -134,6 +135,11 @@ async fn start_promotion(
             Err(error) => return Err(told_to_promote(call, &error)),
         }
     }
+}
+
+/// Whether the one value of the one row is true.
+fn says_true(replies: &[SimpleQueryMessage]) -> bool {
+    replies.iter().any(|reply| matches!(reply, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")))
 }
 
 async fn in_recovery(session: &Session) -> Result<bool, tokio_postgres::Error> {
@@ -314,11 +320,16 @@ pub(super) async fn verify(members: &Members, permit: &Permit, call: &Call) -> A
     if let Err(error) = make_table(&session, table).await {
         return failed("make the heartbeat table", &error);
     }
+    // Prepared before the permit is asked for, so that nothing stands between it and the row.
+    let upsert = match session.prepare(&upsert(table)).await {
+        Ok(statement) => statement,
+        Err(error) => return failed("write a row", &error),
+    };
     if !permit.live() {
         return lost_midway("the heartbeat table is there");
     }
     let wrote = async {
-        session.execute(&upsert(table), &[&key, &call.now]).await?;
+        session.execute(&upsert, &[&key, &call.now]).await?;
         let row =
             session.query_one(&format!("SELECT at >= $2 FROM {table} WHERE region = $1"), &[&key, &call.now]).await?;
         row.try_get::<_, bool>(0)
