@@ -246,6 +246,16 @@ impl Pair {
         self.data(node).join("promote").exists() || self.log(node).contains("received promote request")
     }
 
+    /// Where everything lies.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Whether a node's postmaster runs, whatever it answers.
+    pub fn runs(&self, node: Node) -> bool {
+        self.pid(node).is_some_and(is_postgres)
+    }
+
     /// Copies the template's data to a node.
     fn lay_out(&self, node: Node) {
         run(Command::new("cp").arg("-a").arg(template()).arg(self.data(node)));

@@ -41,6 +41,8 @@ pub enum Rule {
 struct Now {
     rule: Rule,
     exchanges: u32,
+    /// Requests whose reply has not arrived.
+    flying: u32,
     /// Replies that were held back so far, and those that are no longer.
     entered: u64,
     left: u64,
@@ -115,6 +117,11 @@ impl Line {
         now.entered - now.left
     }
 
+    /// Requests that the server has not answered.
+    pub fn flying(&self) -> u32 {
+        self.now().flying
+    }
+
     /// Connections that are open.
     pub fn open(&self) -> u32 {
         self.now().open
@@ -128,12 +135,19 @@ impl Line {
     fn begin(&self) -> u32 {
         let mut now = self.now();
         now.exchanges += 1;
+        now.flying += 1;
         now.exchanges - 1
     }
 
-    /// What becomes of the reply to exchange `number`: `true`, it passes. Waits while it is held, as long as `wanted`.
+    /// A request will not be answered.
+    fn gives_up(&self) {
+        self.now().flying -= 1;
+    }
+
+    /// The reply to exchange `number` arrived; `true`: it passes. Waits while it is held, as long as `wanted`.
     fn passes(&self, number: u32, wanted: impl Fn() -> bool) -> bool {
         let mut now = self.now();
+        now.flying -= 1;
         match now.rule {
             Rule::Cut(n) if number == n => false,
             Rule::Hold(n) if number >= n => {
@@ -247,17 +261,27 @@ fn datagrams(here: &UdpSocket, own: SocketAddr, server: SocketAddr, line: &Arc<L
         line.now().contacted.insert(own);
         let number = line.begin();
         thread::spawn(move || -> io::Result<()> {
-            let there = UdpSocket::bind((server.ip(), 0))?;
-            there.set_read_timeout(Some(ANSWER))?;
-            there.send_to(&question, server)?;
-            let mut answer = vec![0; 65_535];
-            let length = there.recv(&mut answer)?;
-            if line.passes(number, || true) {
-                here?.send_to(&answer[..length], from)?;
+            match asked(&question, server) {
+                Ok(answer) if line.passes(number, || true) => here?.send_to(&answer, from).map(drop),
+                Ok(_) => Ok(()),
+                Err(silent) => {
+                    line.gives_up();
+                    Err(silent)
+                }
             }
-            Ok(())
         });
     }
+}
+
+/// The answer to one datagram.
+fn asked(question: &[u8], server: SocketAddr) -> io::Result<Vec<u8>> {
+    let there = UdpSocket::bind((server.ip(), 0))?;
+    there.set_read_timeout(Some(ANSWER))?;
+    there.send_to(question, server)?;
+    let mut answer = vec![0; 65_535];
+    let length = there.recv(&mut answer)?;
+    answer.truncate(length);
+    Ok(answer)
 }
 
 fn streams(here: &TcpListener, own: SocketAddr, server: SocketAddr, line: &Arc<Line>, stops: impl Fn() -> bool) {
@@ -286,6 +310,8 @@ fn streams(here: &TcpListener, own: SocketAddr, server: SocketAddr, line: &Arc<L
 struct Turn {
     /// The exchange that the client began and the server has not answered.
     asked: Option<u32>,
+    /// The first bytes of the answer are here.
+    arrived: bool,
 }
 
 fn passed_on(client: &TcpStream, server: SocketAddr, line: &Arc<Line>) -> io::Result<()> {
@@ -307,6 +333,10 @@ fn passed_on(client: &TcpStream, server: SocketAddr, line: &Arc<Line>) -> io::Re
             let _closed = there.shutdown(Shutdown::Both);
         }
     });
+    let turn = turn.into_inner().unwrap();
+    if turn.asked.is_some() && !turn.arrived {
+        line.gives_up();
+    }
     Ok(())
 }
 
@@ -341,13 +371,17 @@ fn replies(
         if length == 0 {
             return Ok(true);
         }
-        let asked = turn.lock().unwrap().asked;
+        let asked = {
+            let mut turn = turn.lock().unwrap();
+            turn.arrived = turn.asked.is_some();
+            turn.asked
+        };
         if let Some(number) = asked {
             // Only the first bytes of a reply are asked about. A client that went away wants none.
             if !line.passes(number, || !gone.load(Ordering::Relaxed)) {
                 return Ok(false);
             }
-            turn.lock().unwrap().asked = None;
+            *turn.lock().unwrap() = Turn::default();
         }
         client.write_all(&buffer[..length])?;
     }

@@ -112,6 +112,7 @@ async fn traced(
         if let Some(attempt) = stage.until_held(wire, &mut act).await {
             break attempt;
         }
+        stage.landed().await;
         let now = stage.world().await;
         if now != last {
             effects.push(fronts.len() - 1);

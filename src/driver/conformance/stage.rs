@@ -61,17 +61,28 @@ impl<'a> Stage<'a> {
         self.subject.fingerprint().await
     }
 
-    /// The world when it has come to rest.
+    /// Waits until no request is on its way: what it does is part of the world.
+    pub(super) async fn landed(&self) {
+        let start = self.clock.monotonic();
+        while self.wire().is_some_and(Wire::in_flight) && self.clock.monotonic().saturating_sub(start) < LIMIT {
+            self.clock.sleep(PAUSE).await;
+        }
+    }
+
+    /// The world when it has come to rest: nothing is on its way, and two looks see the same.
     pub(super) async fn at_rest(&self) -> String {
         let start = self.clock.monotonic();
-        let mut last = self.world().await;
+        let begun = || self.wire().map_or(0, Wire::exchanges);
+        self.landed().await;
+        let (mut last, mut before) = (self.world().await, begun());
         loop {
             self.clock.sleep(REST).await;
-            let now = self.world().await;
-            if now == last || self.clock.monotonic().saturating_sub(start) > LIMIT {
+            self.landed().await;
+            let (now, after) = (self.world().await, begun());
+            if (now == last && after == before) || self.clock.monotonic().saturating_sub(start) > LIMIT {
                 return now;
             }
-            last = now;
+            (last, before) = (now, after);
         }
     }
 

@@ -104,6 +104,10 @@ pub trait Wire: Send + Sync {
     fn holds(&self) -> bool;
     /// Hands out what is held.
     fn release(&self);
+    /// Whether a request is on its way that was neither answered nor held: the target may be about to carry it out.
+    fn in_flight(&self) -> bool {
+        false
+    }
     /// The addresses (`host:port`) that were contacted since [`Self::heal`].
     fn contacted(&self) -> Vec<String> {
         Vec::new()

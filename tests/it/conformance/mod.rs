@@ -98,6 +98,9 @@ impl Wire for Relayed {
     fn release(&self) {
         self.line.release();
     }
+    fn in_flight(&self) -> bool {
+        self.line.flying() > 0
+    }
     fn contacted(&self) -> Vec<String> {
         let name = |address: SocketAddr| self.names.get(&address).cloned().unwrap_or_else(|| address.to_string());
         self.line.contacted().into_iter().map(name).collect()

@@ -33,7 +33,7 @@ const WRONG: &str = "Leaky-Hunter3-wrong";
 /// Several looks of two seconds' patience each stand in an act.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The pair's own reverse program, which says how long it runs.
+/// The pair's own reverse program, which says how long it runs: until the server is started, too.
 struct Reversing {
     program: PathBuf,
     pid: PathBuf,
@@ -42,7 +42,13 @@ struct Reversing {
 impl Reversing {
     fn of(pair: &Pair, folder: &Path) -> Self {
         let (program, pid) = (folder.join("reverse.sh"), folder.join("pid"));
-        let text = format!("#!/bin/sh\necho $$ > {}\nexec {} \"$@\"\n", pid.display(), pair.script("reverse.sh"));
+        let text = format!(
+            "#!/bin/sh\necho $$ > {}\n{} \"$@\" || exit $?\n\
+             for i in $(seq 500); do [ -s {}/\"$1\"/data/postmaster.pid ] && exit 0; sleep 0.02; done\n",
+            pid.display(),
+            pair.script("reverse.sh"),
+            pair.folder().display()
+        );
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         Self { program, pid }
@@ -155,9 +161,11 @@ impl OnTrial {
             (xpath('/row/n/text()', query_to_xml('select count(*) as n from public.lifeboat_heartbeat', false, true, '')))[1]::text end)";
         let look = || self.pair.try_psql(node, sql).unwrap_or_else(|_| "down".into());
         let mut said = look();
-        for _ in 0..200 {
-            // A promotion takes its time, and the world is not at rest before it is over.
-            if !(said.starts_with('t') && self.pair.told_to_promote(node)) {
+        for _ in 0..500 {
+            // A promotion takes its time, and so does a start; the world is not at rest before they are over.
+            let promotes = said.starts_with('t') && self.pair.told_to_promote(node);
+            let starts = said == "down" && self.pair.runs(node);
+            if !promotes && !starts {
                 break;
             }
             thread::sleep(Duration::from_millis(20));
@@ -180,7 +188,7 @@ impl Subject for OnTrial {
                     .refusing([json!({"within": 0}), json!({"within": "soon"})]),
                 // A promoted pair is made anew after each try, which takes seconds.
                 Verb::DatabasePromote => trial.points(2),
-                Verb::DatabaseVerify => trial.again("only its write proves anything, each time anew"),
+                Verb::DatabaseVerify => trial.points(4).again("only its write proves anything, each time anew"),
                 Verb::DatabaseReverse => trial.points(1).refusing([json!({"member": "dub"})]),
                 _ => trial,
             }
