@@ -72,7 +72,7 @@ impl App {
         let intent = format!("open the store {}", settings.store().display());
         let store = Sqlite::open(&settings.store()).map_err(|source| AppError::Store { intent, source })?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock))?;
+        let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock));
         Ok(Self { settings, store: Arc::new(store), clock, tools })
     }
 }

@@ -53,19 +53,23 @@ pub fn client_config(tls: Option<&TlsSpec>) -> Result<Option<ClientConfig>, TlsE
         Some(path) => from_file(path)?,
         None => from_system()?,
     };
+    trusting(roots).map(Some)
+}
+
+/// The configuration that trusts exactly these authorities. Without any, no certificate is good enough.
+pub fn trusting(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .map(|config| Some(config.with_root_certificates(roots).with_no_client_auth()))
+        .map(|config| config.with_root_certificates(roots).with_no_client_auth())
         .map_err(|source| TlsError::Provider { source })
 }
 
-/// The configuration for an HTTP client that will only be given `http:` URLs: it trusts nobody, and a redirect to
-/// `https:` fails.
-pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
-    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map(|config| config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-        .map_err(|source| TlsError::Provider { source })
+/// The operating system's authorities, read now; empty where there are none. One unreadable certificate among them does
+/// not spoil the others.
+pub fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let (_taken, _left_out) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
 }
 
 fn from_file(path: &str) -> Result<RootCertStore, TlsError> {
@@ -77,10 +81,8 @@ fn from_file(path: &str) -> Result<RootCertStore, TlsError> {
     if roots.is_empty() { Err(TlsError::NoAuthority { found_in: path.to_owned() }) } else { Ok(roots) }
 }
 
-/// One unreadable certificate among the system's does not spoil the others.
 fn from_system() -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let roots = system_roots();
     if roots.is_empty() {
         Err(TlsError::NoAuthority { found_in: "the system's trust store".into() })
     } else {
