@@ -1,14 +1,23 @@
 #!/usr/bin/env python3
 """Whole processes side by side: lifeboat and whatever peers are installed, interleaved with the floors of the same round.
 
-    cargo build --release && benches/compare.py [--rounds N] [--lifeboat PATH]
+    cargo build --release && benches/compare.py [--rounds N] [--peer-rounds N] [--lifeboat PATH]
 
-Prints one table of minima and medians of wall time, CPU time and peak memory. Read the ratios, not the seconds: the disk and
-the neighbours move. A peer that is not installed is left out, and said so.
+Prints one table of minima and medians of wall time, CPU time, peak memory and the ratio to the journal's floor of the same
+round. Read the ratios, not the seconds: the disk and the neighbours move. make and ninja come from the system, other peers
+from peers.sh. A peer that is not installed is left out, and said so.
+
+Peers run the shapes that they can express. Ansible: a chain of 100, times ten, since a thousand take nine minutes. DBOS: a
+chain. steno: a chain and a fan-out; its time grows tenfold with each layer of a layered run, so that one never ends. Each
+run of a peer is ended after LIMIT seconds, and shows as that.
 """
-import argparse, os, resource, shutil, sqlite3, statistics, subprocess, sys, tempfile, time
+import argparse, math, os, shutil, signal, sqlite3, statistics, subprocess, sys, tempfile, threading, time
 
 STEPS, WIDTH = 1000, 10
+LIMIT = 120
+FLOOR = "floor: 2000 SQLite commits, WAL FULL"
+HERE = os.path.dirname(os.path.abspath(__file__))
+PEERS = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lifeboat", "peers")
 
 
 def needs(shape, n):
@@ -87,21 +96,62 @@ def commits(folder, count):
     return time.perf_counter() - began
 
 
-def timed(command, **how):
-    """Wall seconds, CPU seconds and peak KiB of one process and its children."""
-    began = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **how)
-    errors = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - began
-    if status:
-        sys.exit(f"{' '.join(command)} failed:\n{errors.decode()[-2000:]}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+def timed(command, limit=None, times=1, **how):
+    """Wall seconds, CPU seconds and peak KiB of one process and its children; both times multiplied by `times`. Endless when it
+    was ended after `limit` seconds."""
+    with tempfile.TemporaryFile() as errors:
+        began = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True, **how)
+        late = threading.Event()
+
+        def end():
+            late.set()
+            os.killpg(child.pid, signal.SIGKILL)
+
+        timer = threading.Timer(limit or 3600, end)
+        timer.start()
+        _, status, usage = os.wait4(child.pid, 0)
+        timer.cancel()
+        wall = time.perf_counter() - began
+        if status and not late.is_set():
+            errors.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{errors.read().decode()[-2000:]}")
+    return math.inf if late.is_set() else wall * times, (usage.ru_utime + usage.ru_stime) * times, usage.ru_maxrss
+
+
+def playbook(path, steps):
+    with open(path, "w") as f:
+        f.write("- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n")
+        f.write("    - ansible.builtin.command: /bin/true\n      changed_when: false\n" * steps)
+
+
+def peers(folder):
+    """Peers of peers.sh that are installed, by the name of their row."""
+    jobs, fresh = {}, lambda: tempfile.mkdtemp(dir=folder)
+    ansible, dbos = f"{PEERS}/ansible/bin/ansible-playbook", f"{PEERS}/dbos/bin/python"
+    steno = f"{PEERS}/steno/release/compare-steno"
+    if os.access(ansible, os.X_OK):
+        playbook(f"{folder}/chain.yml", STEPS // 10)
+        words = [ansible, "-i", "localhost,", "-e", f"ansible_python_interpreter={PEERS}/ansible/bin/python", f"{folder}/chain.yml"]
+        jobs["ansible, no journal, chain (100 steps x 10)"] = lambda: timed(
+            words, LIMIT, 10, env={**os.environ, "ANSIBLE_HOME": fresh(), "ANSIBLE_LOCALHOST_WARNING": "false"})
+    if os.access(dbos, os.X_OK):
+        jobs["DBOS, SQLite, in process, chain"] = lambda: timed(
+            [dbos, f"{HERE}/peers/dbos.py", str(STEPS), f"{fresh()}/dbos.sqlite"], LIMIT)
+    if os.access(steno, os.X_OK):
+        for shape in ("chain", "fan-out"):
+            jobs[f"steno, fdatasync, in process, {shape}"] = lambda shape=shape: timed(
+                [steno, shape, str(STEPS), f"{fresh()}/journal"], LIMIT)
+    for name in ("ansible", "DBOS", "steno"):
+        if not any(row.startswith(name) for row in jobs):
+            print(f"{name} is not installed (benches/peers.sh): left out")
+    return jobs
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--peer-rounds", type=int, default=2, help="rounds that the slow peers of peers.sh take part in")
     parser.add_argument("--lifeboat", default="target/release/lifeboat")
     options = parser.parse_args()
     lifeboat = os.path.abspath(options.lifeboat)
@@ -124,7 +174,7 @@ def main():
                  "--reason", "bench", "--yes-i-mean", "bench"])
 
         jobs = {
-            "floor: 2000 SQLite commits, WAL FULL": lambda: (commits(folder, 2000), 0, 0),
+            FLOOR: lambda: (commits(folder, 2000), 0, 0),
             "floor: 1000 x posix_spawn of /bin/true": lambda: timed(
                 [sys.executable, "-c", "import os\nfor _ in range(1000): os.waitpid(os.posix_spawn('/bin/true', ['true'], {}), 0)"]),
             "lifeboat --version": lambda: timed([lifeboat, "--version"]),
@@ -139,18 +189,28 @@ def main():
                     ["ninja", "-j2", "-f", f"{folder}/{shape}.ninja", "-C", tempfile.mkdtemp(dir=folder)])
         if not shutil.which("ninja"):
             print("ninja is not installed: left out")
+        slow = peers(folder) if options.peer_rounds else {}
+        jobs |= slow
         rows = {name: [] for name in jobs}
-        for _ in range(options.rounds):
+        for turn in range(options.rounds):
             for name, job in jobs.items():
-                rows[name].append(job())
-        print(f"{'':44} {'wall min':>10} {'wall med':>10} {'cpu med':>10} {'peak MiB':>9}   ({options.rounds} rounds, interleaved)")
+                if name not in slow or turn < options.peer_rounds:
+                    rows[name].append(job())
+        load = " ".join(f"{average:.1f}" for average in os.getloadavg())
+        print(f"{'':44} {'wall min':>10} {'wall med':>10} {'cpu med':>10} {'peak MiB':>9} {'x floor':>8}"
+              f"   ({options.rounds} rounds, interleaved; load {load})")
         for name, results in rows.items():
+            if not results:
+                continue
             walls, cpus, peaks = zip(*results)
-            print(f"{name:44} {min(walls):9.3f}s {statistics.median(walls):9.3f}s {statistics.median(cpus):9.3f}s {max(peaks) / 1024:9.1f}")
+            ratio = statistics.median(wall / floor[0] for wall, floor in zip(walls, rows[FLOOR]))
+            late = f"   ended after {LIMIT} s" if math.inf in walls else ""
+            print(f"{name:44} {min(walls):9.3f}s {statistics.median(walls):9.3f}s {statistics.median(cpus):9.3f}s "
+                  f"{max(peaks) / 1024:9.1f} {ratio:8.2f}{late}")
         for shape in ("chain", "fan-out", "layered"):
             ours = [r[0] for r in rows[f"lifeboat, durable, /bin/true, {shape}"]]
             make = [r[0] for r in rows[f"make -j2, no journal, {shape}"]]
-            floor = [r[0] for r in rows["floor: 2000 SQLite commits, WAL FULL"]]
+            floor = [r[0] for r in rows[FLOOR]]
             ratio = statistics.median(o / m for o, m in zip(ours, make))
             both = statistics.median(o / (m + f) for o, m, f in zip(ours, make, floor))
             print(f"{shape:8}: lifeboat / make = {ratio:.2f}, lifeboat / (make + journal floor) = {both:.2f}")

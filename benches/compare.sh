@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds lifeboat and compares whole processes with their peers; see compare.py for what is printed.
+# Builds lifeboat and compares whole processes with their peers; see compare.py for what is printed, and peers.sh for the
+# peers that the system does not have.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo build --locked --release

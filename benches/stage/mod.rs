@@ -132,7 +132,7 @@ pub(crate) async fn run(store: Arc<dyn Store>, plan: Plan, driver: Arc<dyn Drive
         kind: RunKind::Failover,
         rehearsal: false,
         digest: plan.digest(),
-        plan,
+        plan: plan.into(),
         requested_by: Actor::new("bench").unwrap(),
         reason: "bench".into(),
         onset: None,

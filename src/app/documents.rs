@@ -3,7 +3,7 @@
 //! A run is refused for the errors that it would stand on, and for no others: a slip in the switchover's runbook must not
 //! hold up a failover. `lifeboat check` reports all of them.
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 use super::{AppError, Route, Settings, wire::Wired};
 use crate::{
@@ -68,7 +68,7 @@ impl Papers {
     }
 
     /// The runbook of a kind of run: the declared one, or the built-in.
-    pub fn runbook(&self, name: &GroupName, kind: RunKind) -> Result<Document<RunbookSpec>, AppError> {
+    pub fn runbook(&self, name: &GroupName, kind: RunKind) -> Result<Cow<'_, Document<RunbookSpec>>, AppError> {
         let group = self.document(name)?;
         let names = &group.spec.runbooks;
         let declared = match kind {
@@ -79,9 +79,10 @@ impl Papers {
         match declared {
             None => {
                 let spec = scaffold::spec(kind, &group.spec, &self.documents.regions, &Wired);
-                scaffold::name(kind).map(|name| Document::placeless(name, spec)).ok_or_else(|| missing(kind.as_str()))
+                let name = scaffold::name(kind).ok_or_else(|| missing(kind.as_str()))?;
+                Ok(Cow::Owned(Document::placeless(name, spec)))
             }
-            Some(name) => self.documents.runbook(name).cloned().ok_or_else(|| self.unreadable(name)),
+            Some(name) => self.documents.runbook(name).map(Cow::Borrowed).ok_or_else(|| self.unreadable(name)),
         }
     }
 

@@ -85,7 +85,7 @@ impl App {
                 ),
             };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock))?;
+        let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock));
         Ok(Self { settings, store, clock, tools })
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Everything that asks the outside runs side by side and within one limit, because these seconds count as recovery time.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
@@ -58,7 +60,7 @@ pub struct Drawn {
     /// Who asks.
     pub requested_by: Actor,
     /// The plan.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// Steps whose duration is known from earlier runs.
     pub learnt: usize,
     /// The drivers.
@@ -109,6 +111,7 @@ impl App {
         let cooldown_until = self.cooldown(&group, &runs).await?;
         let stopped = self.stopped(&request.group).await?;
         let requested_by = self.settings.actor.clone();
+        let plan = Arc::new(plan);
         Ok(Drawn { request, requested_by, plan, learnt, drivers, open, cooldown_until, stopped })
     }
 
@@ -255,7 +258,7 @@ impl Drawn {
             kind: self.request.kind,
             rehearsal: self.request.rehearsal,
             digest: self.plan.digest(),
-            plan: self.plan.clone(),
+            plan: Arc::clone(&self.plan),
             requested_by: self.requested_by.clone(),
             reason: self.request.reason.clone(),
             onset: outage.onset,

@@ -193,12 +193,12 @@ impl Drawn {
 
 /// Goes through the plan as a rehearsal does: what earlier steps would bring about is taken as brought about.
 fn walk(mut run: Run, drawn: &Drawn, seen: &BTreeMap<StepIndex, Seen>, now: Timestamp) -> Vec<StepPreview> {
-    let plan = drawn.plan.clone();
+    let plan = &drawn.plan;
     let mut previews = BTreeMap::new();
     for index in plan.order().unwrap_or_default() {
         let Some(step) = plan.step(index) else { continue };
         let would = would(&run, index, step, seen.get(&index), now);
-        previews.insert(index, preview(drawn, &plan, step, seen.get(&index), would.clone()));
+        previews.insert(index, preview(drawn, plan, step, seen.get(&index), would.clone()));
         for body in afterwards(index, &would) {
             let event = Event { seq: run.seq + 1, term: run.term, at: now, body };
             if run.after(&event).is_err() {

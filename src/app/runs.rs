@@ -12,6 +12,7 @@ use super::{App, AppError, Order, Prepared, identity, records::Kept};
 use crate::{
     decide::{self, Rest},
     engine::{self, Engine, Hold, Options, Progress, Stop},
+    evidence::Record,
     model::{CommandBody, Event, EventBody, Run, RunId, RunState, Term},
     port::{Drivers, LeaseKey, LeaseState},
 };
@@ -30,9 +31,11 @@ pub struct Manner {
 pub struct Rested {
     /// The run as it stands.
     pub run: Run,
+    /// Its record.
+    pub record: Record,
     /// Why nothing more happens by itself.
     pub rest: Rest,
-    /// Where its record is.
+    /// Where that is, where this process kept it.
     pub kept: Option<Kept>,
 }
 
@@ -63,6 +66,7 @@ impl App {
         let run = Run::open(id.clone(), &first)
             .map_err(|source| AppError::Engine(engine::EngineError::Illegal { run: id, source }))?;
         progress.event(&first, &run);
+        drop(first);
         let rested = self.drive(run, &mut hold, &prepared.drivers, manner, progress, stop).await;
         hold.release().await;
         rested
@@ -81,7 +85,8 @@ impl App {
         let run = engine::load(&self.store, id).await?;
         if let Some(outcome) = run.closed() {
             // Its process may have been killed between the end and the record (promise S13).
-            return Ok(Rested { kept: self.keep(id).await?, run, rest: Rest::Closed(outcome) });
+            let (record, kept) = self.keep(id).await?;
+            return Ok(Rested { run, record, kept: Some(kept), rest: Rest::Closed(outcome) });
         }
         // What would keep it from going on is found before another process is kept from it.
         let drivers = self.tools.open(run.plan())?;
@@ -181,8 +186,9 @@ impl App {
         let driven = engine.drive(run, hold, drivers, progress, stop).await;
         let kept = self.keep(&id).await;
         let rest = driven?;
-        let (run, _) = self.read(&id).await?;
-        Ok(Rested { run, rest, kept: kept? })
+        let (record, kept) = kept?;
+        let run = record.replay().map_err(AppError::Record)?;
+        Ok(Rested { run, record, rest, kept: Some(kept) })
     }
 
     /// A run with its events.

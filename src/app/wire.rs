@@ -86,10 +86,9 @@ pub struct Tools {
 
 impl Tools {
     /// The real ones.
-    pub fn new(secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        let probes = Probes::new(Arc::clone(&secrets))
-            .map_err(|error| AppError::Driver { what: "the probes".into(), why: chain(&error) })?;
-        Ok(Self { secrets, clock, prober: Arc::new(probes) })
+    pub fn new(secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>) -> Self {
+        let prober = Arc::new(Probes::new(Arc::clone(&secrets)));
+        Self { secrets, clock, prober }
     }
 
     /// Opens the drivers of a plan: all targets of its group, and the general verbs that its steps name.
@@ -139,7 +138,7 @@ impl Tools {
                 Some(Arc::new(awaiting::Awaiting::new(Arc::clone(&self.prober), plan.regions.clone(), clock)))
             }
             Verb::Command => Some(Arc::new(command::RunProgram::new(secrets))),
-            Verb::Http => Some(Arc::new(http::HttpRequest::open(secrets).map_err(|error| chain(&error))?)),
+            Verb::Http => Some(Arc::new(http::HttpRequest::new(secrets))),
             Verb::Wait => Some(Arc::new(wait::Wait::new(clock))),
             _ => None,
         })

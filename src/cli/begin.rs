@@ -89,7 +89,7 @@ pub(super) async fn now(desk: &Desk, request: Request, manner: Manner, yes: Opti
         confirm(&desk.screen, verb(kind), &group, None)?;
     }
     let rested = start(desk, &app, prepared, manner, None).await?;
-    finish::finish(desk, &app, &rested).await
+    Ok(finish::finish(desk, &rested))
 }
 
 /// Where the run goes, and what would be lost as things stand.

@@ -66,5 +66,5 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = desk.app()?;
     let prepared = app.prepare(request).await?;
     let rested = begin::start(desk, &app, prepared, manner, None).await?;
-    finish::finish(desk, &app, &rested).await
+    Ok(finish::finish(desk, &rested))
 }

@@ -53,7 +53,11 @@ async fn show(run: &RunId, desk: &Desk) -> Result<Exit, Complaint> {
         }));
     };
     match desk.screen.format {
-        Format::Json => desk.screen.line(text.trim_end()),
+        // As it is where it is no JSON: whoever asks sees what is there.
+        Format::Json => match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(record) => desk.screen.json(&record),
+            Err(_) => desk.screen.line(text.trim_end()),
+        },
         Format::Text => people(&desk.screen, run, &text)?,
     }
     Ok(Exit::Success)

@@ -60,7 +60,7 @@ async fn when_down(desk: &Desk, request: Request, manner: Manner) -> Result<Exit
         () = supervision.asked() => return Ok(Exit::Interrupted),
     };
     let rested = begin::start(desk, &app, prepared, manner, Some((supervision, underway))).await?;
-    finish::finish(desk, &app, &rested).await
+    Ok(finish::finish(desk, &rested))
 }
 
 fn say(watch: &Watch) -> String {

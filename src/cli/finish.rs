@@ -5,54 +5,47 @@ use serde_json::json;
 
 use super::{
     Desk, advice,
-    complaint::Complaint,
     exit::Exit,
     record,
     screen::{Format, Screen, Tone, tint},
 };
-use crate::{
-    app::{App, Rested},
-    decide::Rest,
-    evidence::{Measures, Record},
-};
+use crate::{app::Rested, decide::Rest, evidence::Measures};
 
 /// Says how the run came to rest, and gives the code.
-pub(super) async fn finish(desk: &Desk, app: &App, rested: &Rested) -> Result<Exit, Complaint> {
+pub(super) fn finish(desk: &Desk, rested: &Rested) -> Exit {
     let exit = Exit::of_rest(&rested.rest);
-    let built = app.build(&rested.run.id).await?;
-    let file = rested.kept.as_ref().map(|kept| kept.file.display().to_string());
     match desk.screen.format {
         Format::Json => desk.screen.json(&json!({
             "run": rested.run.id,
             "rest": rest(&rested.rest),
             "exit": exit.code(),
-            "file": file,
+            "file": rested.kept.as_ref().map(|kept| &kept.file),
             "advice": advice::of_run(&rested.run),
-            "record": built,
+            "record": rested.record,
         })),
-        Format::Text => people(&desk.screen, rested, &built, file.as_deref()),
+        Format::Text => people(&desk.screen, rested),
     }
-    Ok(exit)
+    exit
 }
 
-fn people(screen: &Screen, rested: &Rested, built: &Record, file: Option<&str>) {
-    let run = &rested.run;
+fn people(screen: &Screen, rested: &Rested) {
+    let (run, record) = (&rested.run, &rested.record);
     let word = rest(&rested.rest).word;
     let tone = if Exit::of_rest(&rested.rest) == Exit::Success { Tone::Good } else { Tone::Warn };
     let plan = run.plan();
     let rehearsal = if run.opened.rehearsal { " (rehearsal: nothing was changed)" } else { "" };
     screen.line(format_args!("\n{} {}: {} -> {}{rehearsal}", run.id, tint(tone, word), plan.source, plan.destination));
     // While a run is open, what has not started yet is no exception.
-    for exception in built.exceptions.iter().filter(|exception| run.closed().is_some() || exception.state != "waiting")
+    for exception in record.exceptions.iter().filter(|exception| run.closed().is_some() || exception.state != "waiting")
     {
         let what = exception.what.strip_prefix(&format!("{}: ", exception.state)).unwrap_or(&exception.what);
         screen.line(format_args!("  {} {}: {what}", exception.step, exception.state));
     }
     if run.closed().is_some() && !run.opened.rehearsal {
-        measures(screen, &built.measures);
+        measures(screen, &record.measures);
     }
-    if let Some(file) = file {
-        screen.line(format_args!("  record         {file}"));
+    if let Some(kept) = &rested.kept {
+        screen.line(format_args!("  record         {}", kept.file.display()));
     }
     for line in advice::of_run(run) {
         screen.line(format_args!("  {} {line}", tint(Tone::Dim, "->")));

@@ -155,9 +155,9 @@ fn nothing_is_fenced_while_the_destination_could_not_take_over() {
 
 #[test]
 fn a_second_person_must_stand_behind_the_run_where_the_group_asks_for_two() {
-    let mut opened = opened(plan(steps()));
-    opened.plan.group.approvals_required = 2;
-    let mut run = run(opened);
+    let mut plan = plan(steps());
+    plan.group.approvals_required = 2;
+    let mut run = run(opened(plan));
     let seen = facts(Role::Primary, Role::Standby);
     assert!(matches!(gate(&run, StepIndex(0), &seen, T0), Gate::Shut(r) if name(&r[0]) == "approvals missing"));
     let by_requester = order("anna", CommandBody::Approve { step: None });

@@ -186,15 +186,20 @@ fn folded(id: &RunId, events: &[Event]) -> Result<Run, RecordError> {
 }
 
 impl Record {
+    /// The run that it is about, folded from its journal.
+    pub fn replay(&self) -> Result<Run, RecordError> {
+        folded(&self.run, &self.events)
+    }
+
     /// The rows of its timeline.
     pub fn timeline(&self) -> Result<Vec<Row>, RecordError> {
-        Ok(timeline(&folded(&self.run, &self.events)?, &self.events))
+        Ok(timeline(&self.replay()?, &self.events))
     }
 
     /// Makes the record of a run from its journal, finished or not.
-    pub fn of(id: &RunId, events: &[Event]) -> Result<Self, RecordError> {
-        let run = folded(id, events)?;
-        let times = Times::of(run.steps.len(), events);
+    pub fn of(id: &RunId, events: Vec<Event>) -> Result<Self, RecordError> {
+        let run = folded(id, &events)?;
+        let times = Times::of(run.steps.len(), &events);
         let exceptions = exceptions(&run);
         let outcome = run.closed();
         let opened = &run.opened;
@@ -215,16 +220,16 @@ impl Record {
             runbook: RunbookPinned { name: plan.runbook.clone(), digest: opened.digest.clone() },
             requested_by: opened.requested_by.clone(),
             reason: opened.reason.clone(),
-            approvals: approvals(events),
-            accepted: accepted(&run, events),
+            approvals: approvals(&events),
+            accepted: accepted(&run, &events),
             objectives: plan.group.objectives.into(),
-            measures: Measures::of(&run, events),
-            estimates: estimates(&run, events),
-            steps: steps(&run, events, &times.steps),
+            measures: Measures::of(&run, &events),
+            estimates: estimates(&run, &events),
+            steps: steps(&run, &events, &times.steps),
             exceptions,
-            people: people(&run, events),
+            people: people(&run, &events),
             version: opened.version.clone(),
-            events: events.to_vec(),
+            events,
         })
     }
 }

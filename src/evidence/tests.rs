@@ -40,7 +40,7 @@ fn journal(opened: Opened, rest: Vec<(f64, EventBody)>) -> Vec<Event> {
 }
 
 fn record(opened: Opened, rest: Vec<(f64, EventBody)>) -> Record {
-    Record::of(&id(), &journal(opened, rest)).unwrap()
+    Record::of(&id(), journal(opened, rest)).unwrap()
 }
 
 fn acting(step: u32) -> EventBody {
@@ -381,7 +381,7 @@ fn eventful() -> Vec<Event> {
 
 #[test]
 fn the_record_says_who_what_when_and_why() {
-    let record = Record::of(&id(), &eventful()).unwrap();
+    let record = Record::of(&id(), eventful()).unwrap();
     assert_eq!((record.api_version.as_str(), record.kind.as_str()), (API_VERSION, KIND));
     assert_eq!((record.run.to_string().as_str(), record.group.as_str()), ("orders-1", "orders"));
     assert_eq!((record.closed_at, record.outcome), (Some(at(12.5)), Some(Outcome::CompletedWithExceptions)));
@@ -412,7 +412,7 @@ fn the_record_says_who_what_when_and_why() {
 
 #[test]
 fn a_record_is_read_back_as_it_was_written() {
-    let record = Record::of(&id(), &eventful()).unwrap();
+    let record = Record::of(&id(), eventful()).unwrap();
     let text = serde_json::to_string_pretty(&record).unwrap();
     assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
     for word in
@@ -424,7 +424,7 @@ fn a_record_is_read_back_as_it_was_written() {
 
 #[test]
 fn the_timeline_is_aligned_for_people() {
-    let text = render(&Record::of(&id(), &eventful()).unwrap().timeline().unwrap());
+    let text = render(&Record::of(&id(), eventful()).unwrap().timeline().unwrap());
     insta::assert_snapshot!(text, @r"
      +0.000 s              fra stopped serving (by observer report)
      +4.000 s              noticed
@@ -455,11 +455,11 @@ fn text_of_several_lines_stays_in_its_column() {
 
 #[test]
 fn a_journal_that_cannot_be_is_no_record() {
-    let none = Record::of(&id(), &[]).unwrap_err();
+    let none = Record::of(&id(), Vec::new()).unwrap_err();
     assert_eq!(none.to_string(), "run orders-1 has no events, so there is nothing to record");
     let mut gap = eventful();
     gap.remove(4);
-    assert!(matches!(Record::of(&id(), &gap).unwrap_err(), RecordError::Illegal { .. }));
+    assert!(matches!(Record::of(&id(), gap).unwrap_err(), RecordError::Illegal { .. }));
 }
 
 #[test]
@@ -489,7 +489,7 @@ fn every_way_of_not_succeeding_is_an_exception() {
         assert!(!open.success, "an open run is no success");
         // Whatever the last event claims.
         run.push((10.0, closed(Outcome::Succeeded)));
-        if let Ok(closed) = Record::of(&id(), &journal(story(steps()), run)) {
+        if let Ok(closed) = Record::of(&id(), journal(story(steps()), run)) {
             assert_eq!(closed.success, expected.is_none(), "{expected:?}");
         }
     }
@@ -560,7 +560,7 @@ proptest! {
                 events.push(event);
             }
         }
-        let record = Record::of(&id(), &events).unwrap();
+        let record = Record::of(&id(), events.clone()).unwrap();
         let time = &record.measures.recovery_time;
         prop_assert_eq!(time.total_ms.is_some(), time.restored_at.is_some());
         prop_assert_eq!(time.total_ms, (!time.phases.is_empty()).then(|| time.phases.iter().map(|span| span.ms).sum()));
@@ -580,7 +580,7 @@ proptest! {
         // Without its end the run is not ended.
         if record.outcome.is_some() {
             events.pop();
-            let open = Record::of(&id(), &events).unwrap();
+            let open = Record::of(&id(), events).unwrap();
             prop_assert_eq!((open.outcome, open.closed_at, open.success), (None, None, false));
         }
     }

@@ -1,7 +1,7 @@
 //! What is written in the journal. These words are for ever: fields are added, never changed or removed; a
 //! reader of a new event ships before its writer.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -108,8 +108,9 @@ pub struct Opened {
     pub kind: RunKind,
     /// Everything is observed and nothing is changed.
     pub rehearsal: bool,
-    /// The pinned plan.
-    pub plan: Plan,
+    /// The pinned plan. Nobody changes it, so whoever needs it shares it: it is by far the largest part of a run.
+    #[serde(with = "shared")]
+    pub plan: Arc<Plan>,
     /// Its digest.
     pub digest: super::Digest,
     /// Who asked.
@@ -130,6 +131,23 @@ pub struct Opened {
     pub estimates: Vec<(TargetName, Loss)>,
     /// The program's version.
     pub version: String,
+}
+
+/// A shared plan is written as the plan; each that is read is one of its own.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Plan;
+
+    pub(super) fn serialize<S: Serializer>(plan: &Arc<Plan>, serializer: S) -> Result<S::Ok, S::Error> {
+        plan.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Plan>, D::Error> {
+        Plan::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 /// One event.

@@ -93,7 +93,7 @@ pub(crate) fn opened(plan: Plan) -> Opened {
         kind: RunKind::Failover,
         rehearsal: false,
         digest: plan.digest(),
-        plan,
+        plan: plan.into(),
         requested_by: Actor::new("anna").unwrap(),
         reason: "fra is down".into(),
         onset: None,

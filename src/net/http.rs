@@ -6,11 +6,25 @@
 //!
 //! Assumes nothing about a process-wide TLS provider: the configuration names aws-lc-rs itself. Proxies of the
 //! environment are not used: a fence or a probe must ask the thing itself. A crash in the middle means what a lost reply means.
+//!
+//! A client is made when it is first needed, and the machine's authorities are read when the first `https` URL is: most
+//! runs ask for neither, and should not pay for them.
 
-use std::{error::Error, fmt::Write as _, io, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt::Write as _,
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use reqwest::{Client, Request, Response, redirect, retry};
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use reqwest::{Client, Request, Response, Url, redirect, retry};
+use rustls::RootCertStore;
+
+use super::{
+    postgres::told,
+    tls::{TlsError, system_roots, trusting},
+};
 
 /// How long a connection may take to come about: two tries of TCP's first SYN and a handshake between continents.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -18,9 +32,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A client that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// The crypto provider lacks the protocol versions.
+    /// TLS could not be set up.
     #[error("could not prepare TLS")]
-    Tls(#[source] rustls::Error),
+    Tls(#[source] TlsError),
     /// The client library refused its settings.
     #[error("could not prepare the HTTP client")]
     Client(#[source] reqwest::Error),
@@ -67,47 +81,69 @@ impl Answer {
     }
 }
 
-/// An HTTP client. Cheap to clone.
+/// An HTTP client. Cheap to clone; clones share what was made so far.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: Client,
+    connect_timeout: Option<Duration>,
+    roots: Option<Arc<RootCertStore>>,
+    plain: Arc<OnceLock<Client>>,
+    secure: Arc<OnceLock<Client>>,
 }
 
 impl Http {
     /// A client that trusts the operating system's authorities. Without any, every `https` request ends `Unreached`.
-    pub fn new(connect_timeout: Duration) -> Result<Self, HttpError> {
-        let mut roots = RootCertStore::empty();
-        let (_taken, _left_out) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let mut tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(HttpError::Tls)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+    /// Without `connect_timeout`, a connection may take as long as the whole request.
+    pub fn new(connect_timeout: Option<Duration>) -> Self {
+        Self { connect_timeout, roots: None, plain: Arc::default(), secure: Arc::default() }
+    }
+
+    /// A client that trusts these authorities instead.
+    pub fn trusting(connect_timeout: Option<Duration>, roots: RootCertStore) -> Self {
+        Self { roots: Some(Arc::new(roots)), ..Self::new(connect_timeout) }
+    }
+
+    /// To build a request for `url` with, for [`Self::send`]. The one for plain `http` trusts nobody.
+    pub fn client(&self, url: &Url) -> Result<&Client, HttpError> {
+        let plain = url.scheme() == "http";
+        let made = if plain { &self.plain } else { &self.secure };
+        if let Some(client) = made.get() {
+            return Ok(client);
+        }
+        let roots = match &self.roots {
+            _ if plain => RootCertStore::empty(),
+            Some(roots) => roots.as_ref().clone(),
+            None => system_roots(),
+        };
+        let client = self.make(roots)?;
+        Ok(made.get_or_init(|| client))
+    }
+
+    fn make(&self, roots: RootCertStore) -> Result<Client, HttpError> {
+        let mut tls = trusting(roots).map_err(HttpError::Tls)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let client = Client::builder()
+        let mut client = Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
-            .connect_timeout(connect_timeout)
             // A kept connection that the server closed meanwhile would make "refused" look like "reply lost".
             .pool_max_idle_per_host(0)
             .no_proxy()
             .referer(false)
-            .user_agent(concat!("lifeboat/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(HttpError::Client)?;
-        Ok(Self { client })
-    }
-
-    /// To build a request with, for [`Self::send`].
-    pub fn client(&self) -> &Client {
-        &self.client
+            .user_agent(concat!("lifeboat/", env!("CARGO_PKG_VERSION")));
+        if let Some(limit) = self.connect_timeout {
+            client = client.connect_timeout(limit);
+        }
+        client.build().map_err(HttpError::Client)
     }
 
     /// Sends a request, and reads at most `cap` bytes of the answer's body, all within `timeout`.
     pub async fn send(&self, mut request: Request, timeout: Duration, cap: usize) -> Outcome {
         *request.timeout_mut() = Some(timeout);
-        match self.client.execute(request).await {
+        let client = match self.client(request.url()) {
+            Ok(client) => client,
+            Err(error) => return Outcome::Unreached { why: told(&error) },
+        };
+        match client.execute(request).await {
             Ok(response) => read(response, cap).await,
             Err(error) => failed(&error),
         }
@@ -180,8 +216,9 @@ mod tests {
     use super::*;
 
     async fn ask(url: &str, timeout: Duration) -> Outcome {
-        let http = Http::new(Duration::from_millis(300)).unwrap();
-        let request = http.client().get(url).build().unwrap();
+        let http = Http::new(Some(Duration::from_millis(300)));
+        let url = Url::parse(url).unwrap();
+        let request = http.client(&url).unwrap().get(url).build().unwrap();
         http.send(request, timeout, 10).await
     }
 

@@ -79,19 +79,23 @@ pub fn client_config(tls: Option<&TlsSpec>) -> Result<Option<ClientConfig>, TlsE
         Some(path) => from_file(Path::new(path), "tls.ca")?,
         None => from_system("tls.ca")?,
     };
+    trusting(roots).map(Some)
+}
+
+/// The configuration that trusts exactly these authorities. Without any, no certificate is good enough.
+pub fn trusting(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .map(|config| Some(config.with_root_certificates(roots).with_no_client_auth()))
+        .map(|config| config.with_root_certificates(roots).with_no_client_auth())
         .map_err(|source| TlsError::Provider { source })
 }
 
-/// The configuration for an HTTP client that will only be given `http:` URLs: it trusts nobody, and a redirect to
-/// `https:` fails.
-pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
-    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map(|config| config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-        .map_err(|source| TlsError::Provider { source })
+/// The operating system's authorities, read now; empty where there are none. One unreadable certificate among them does
+/// not spoil the others.
+pub fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let (_taken, _left_out) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
 }
 
 /// The configuration for a store: the members' certificates are verified against the authorities in `ca` (`None`: the
@@ -132,10 +136,8 @@ fn from_file(path: &Path, setting: &'static str) -> Result<RootCertStore, TlsErr
     if roots.is_empty() { Err(TlsError::NoAuthority { found_in, setting }) } else { Ok(roots) }
 }
 
-/// One unreadable certificate among the system's does not spoil the others.
 fn from_system(setting: &'static str) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let roots = system_roots();
     if roots.is_empty() {
         Err(TlsError::NoAuthority { found_in: "the system's trust store".into(), setting })
     } else {

@@ -1,110 +1,59 @@
 //! One GET on a connection of its own. Redirects are an answer like any other, and a certificate that does not verify is an
 //! answer too: clients would turn away as we do.
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{error::Error, io, time::Duration};
 
-use reqwest::{Client, Url, redirect, retry};
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use reqwest::{Client, Url};
 use tokio::time;
 
 use super::Ill;
-use crate::spec::HttpProbe;
+use crate::{
+    net::{http::Http, postgres::told},
+    spec::HttpProbe,
+};
 
 /// How much of a body is read: a health page is small, and a server that sends without end must not fill our memory.
 const BODY: usize = 64 * 1024;
 
-/// HTTP probes cannot work on this machine.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpSetup {
-    /// No TLS version is left.
-    #[error("TLS for HTTP probes could not be set up")]
-    Tls {
-        /// Why.
-        #[source]
-        source: rustls::Error,
-    },
-    /// The client could not be built.
-    #[error("the client for HTTP probes could not be set up")]
-    Client {
-        /// Why.
-        #[source]
-        source: reqwest::Error,
-    },
+pub(super) async fn probe(http: &Http, spec: &HttpProbe, timeout: Duration) -> Result<(), Ill> {
+    let url = Url::parse(&spec.url)
+        .map_err(|bad| Ill::Silent(format!("the probe's URL is none ({bad}); write http(s)://host/path")))?;
+    let shown = shown(&url);
+    // Before the clock runs: the first HTTPS probe reads the machine's authorities.
+    let client =
+        http.client(&url).map_err(|error| Ill::Silent(format!("{shown} could not be asked: {}", told(&error))))?;
+    time::timeout(timeout, get(client, spec, url, &shown)).await.unwrap_or_else(|_| Err(Ill::time_out(&shown, timeout)))
 }
 
-/// The client of all HTTP probes.
-#[derive(Debug, Clone)]
-pub(super) struct Http(Client);
-
-impl Http {
-    /// TLS is set up here in full, so that no provider has to be installed for the process. An unreadable trust store leaves no
-    /// authority to trust: HTTPS probes say so then.
-    pub(super) fn new() -> Result<Self, HttpSetup> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Self::trusting(roots)
-    }
-
-    /// The same with other authorities than the machine's.
-    pub(super) fn trusting(roots: RootCertStore) -> Result<Self, HttpSetup> {
-        let mut tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|source| HttpSetup::Tls { source })?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("lifeboat-probe/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map(Self)
-            .map_err(|source| HttpSetup::Client { source })
-    }
-
-    pub(super) async fn probe(&self, spec: &HttpProbe, timeout: Duration) -> Result<(), Ill> {
-        let url = Url::parse(&spec.url)
-            .map_err(|bad| Ill::Silent(format!("the probe's URL is none ({bad}); write http(s)://host/path")))?;
-        let shown = shown(&url);
-        time::timeout(timeout, self.get(spec, url, &shown))
-            .await
-            .unwrap_or_else(|_| Err(Ill::time_out(&shown, timeout)))
-    }
-
-    async fn get(&self, spec: &HttpProbe, url: Url, shown: &str) -> Result<(), Ill> {
-        let mut response = self.0.get(url).send().await.map_err(|error| ill(shown, error))?;
-        let status = response.status();
-        match spec.expect_status {
-            Some(expected) if status.as_u16() != expected => {
-                return Err(Ill::Unhealthy(format!("{shown}: expected status {expected}, found {status}")));
-            }
-            None if !status.is_success() => {
-                return Err(Ill::Unhealthy(format!("{shown}: expected status 2xx, found {status}")));
-            }
-            Some(_) | None => {}
+async fn get(client: &Client, spec: &HttpProbe, url: Url, shown: &str) -> Result<(), Ill> {
+    let mut response = client.get(url).send().await.map_err(|error| ill(shown, error))?;
+    let status = response.status();
+    match spec.expect_status {
+        Some(expected) if status.as_u16() != expected => {
+            return Err(Ill::Unhealthy(format!("{shown}: expected status {expected}, found {status}")));
         }
-        let Some(expected) = spec.expect_body.as_deref().filter(|text| !text.is_empty()) else { return Ok(()) };
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| ill(shown, error))? {
-            let seen = body.len().saturating_sub(expected.len());
-            body.extend_from_slice(chunk.get(..chunk.len().min(BODY - body.len())).unwrap_or_default());
-            let fresh = body.get(seen..).unwrap_or_default();
-            if fresh.windows(expected.len()).any(|part| part == expected.as_bytes()) {
-                return Ok(());
-            }
-            if body.len() >= BODY {
-                break;
-            }
+        None if !status.is_success() => {
+            return Err(Ill::Unhealthy(format!("{shown}: expected status 2xx, found {status}")));
         }
-        Err(Ill::Unhealthy(format!(
-            "{shown}: expected `{expected}` in the first {} bytes of the body, found nothing like it",
-            body.len()
-        )))
+        Some(_) | None => {}
     }
+    let Some(expected) = spec.expect_body.as_deref().filter(|text| !text.is_empty()) else { return Ok(()) };
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| ill(shown, error))? {
+        let seen = body.len().saturating_sub(expected.len());
+        body.extend_from_slice(chunk.get(..chunk.len().min(BODY - body.len())).unwrap_or_default());
+        let fresh = body.get(seen..).unwrap_or_default();
+        if fresh.windows(expected.len()).any(|part| part == expected.as_bytes()) {
+            return Ok(());
+        }
+        if body.len() >= BODY {
+            break;
+        }
+    }
+    Err(Ill::Unhealthy(format!(
+        "{shown}: expected `{expected}` in the first {} bytes of the body, found nothing like it",
+        body.len()
+    )))
 }
 
 /// A URL for reports: without user, password, query and fragment, which are where people put tokens.

@@ -24,8 +24,8 @@ use futures::future::BoxFuture;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 
-pub use self::http::HttpSetup;
 use crate::{
+    net::http::Http,
     port::{Clock, Health, Prober, Secrets, SystemClock},
     spec::{ProbeKind, ProbeSpec},
 };
@@ -35,7 +35,7 @@ use crate::{
 pub struct Probes {
     secrets: Arc<dyn Secrets>,
     clock: Arc<dyn Clock>,
-    http: http::Http,
+    http: Http,
 }
 
 impl fmt::Debug for Probes {
@@ -45,26 +45,23 @@ impl fmt::Debug for Probes {
 }
 
 impl Probes {
-    /// Reads the operating system's trust store once; certificates of HTTPS probes are verified against it.
-    pub fn new(secrets: Arc<dyn Secrets>) -> Result<Self, HttpSetup> {
-        Ok(Self { secrets, clock: Arc::new(SystemClock::start()), http: http::Http::new()? })
+    /// Reads the operating system's trust store once, for the first HTTPS probe; certificates are verified against it.
+    pub fn new(secrets: Arc<dyn Secrets>) -> Self {
+        Self { secrets, clock: Arc::new(SystemClock::start()), http: Http::new(None) }
     }
 
     /// The same with these authorities instead of the machine's: for a company's own, and for tests.
-    pub fn trusting(
-        secrets: Arc<dyn Secrets>,
-        authorities: impl IntoIterator<Item = CertificateDer<'static>>,
-    ) -> Result<Self, HttpSetup> {
+    pub fn trusting(secrets: Arc<dyn Secrets>, authorities: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(authorities);
-        Ok(Self { secrets, clock: Arc::new(SystemClock::start()), http: http::Http::trusting(roots)? })
+        Self { secrets, clock: Arc::new(SystemClock::start()), http: Http::trusting(None, roots) }
     }
 
     async fn once(&self, probe: &ProbeSpec) -> Health {
         let start = self.clock.monotonic();
         let timeout = Duration::from_millis(probe.timeout_ms);
         let found = match probe.kind() {
-            Ok(ProbeKind::Http(spec)) => self.http.probe(spec, timeout).await,
+            Ok(ProbeKind::Http(spec)) => http::probe(&self.http, spec, timeout).await,
             Ok(ProbeKind::Tcp(spec)) => tcp::probe(spec, timeout).await,
             Ok(ProbeKind::Dns(spec)) => dns::probe(spec, timeout).await,
             Ok(ProbeKind::Sql(spec)) => return sql::probe(spec, timeout, self.secrets.as_ref()).await,

@@ -23,7 +23,7 @@ async fn a_record_made_after_a_restart_is_the_record_made_before_it() {
     let rest = vec![(at(1), acting), (at(2), done), (at(3), closed(Outcome::Succeeded))];
     store.append(&permit, &run, 1, rest).await.unwrap();
 
-    let before = Record::of(&run, &store.read(&run, 0).await.unwrap()).unwrap();
+    let before = Record::of(&run, store.read(&run, 0).await.unwrap()).unwrap();
     assert_eq!(before.events[0], first);
     assert!(before.success);
     assert_eq!(
@@ -35,7 +35,7 @@ async fn a_record_made_after_a_restart_is_the_record_made_before_it() {
     drop(store);
 
     let store = Sqlite::open(&path).unwrap();
-    let after = Record::of(&run, &store.read(&run, 0).await.unwrap()).unwrap();
+    let after = Record::of(&run, store.read(&run, 0).await.unwrap()).unwrap();
     let kept: Record = serde_json::from_str(&store.record(&run).await.unwrap().unwrap()).unwrap();
     assert_eq!(after, before);
     assert_eq!(kept, before);

@@ -70,7 +70,7 @@ async fn command(with: Value) -> Attempt {
 }
 
 async fn http(with: Value) -> Attempt {
-    HttpRequest::open(Arc::new(OneSecret)).unwrap().act(&permit(), &call(Verb::Http, with)).await
+    HttpRequest::new(Arc::new(OneSecret)).act(&permit(), &call(Verb::Http, with)).await
 }
 
 fn applied(attempt: Attempt) -> serde_json::Map<String, Value> {
@@ -262,8 +262,7 @@ async fn nothing_is_run_or_sent_without_a_lease() {
     assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");
     assert!(!file.exists());
     let (address, seen) = peer(answer("200 OK", ""));
-    let attempt = HttpRequest::open(Arc::new(OneSecret))
-        .unwrap()
+    let attempt = HttpRequest::new(Arc::new(OneSecret))
         .act(&permit, &call(Verb::Http, json!({"url": format!("http://{address}/")})))
         .await;
     assert!(matches!(attempt, Attempt::NotApplied { retry: false, .. }), "{attempt:?}");
@@ -339,7 +338,7 @@ async fn a_lost_reply_is_unknown_and_a_refused_connection_is_not_applied() {
 
 #[tokio::test]
 async fn after_a_lost_reply_only_an_idempotent_request_may_be_repeated() {
-    let driver = HttpRequest::open(Arc::new(OneSecret)).unwrap();
+    let driver = HttpRequest::new(Arc::new(OneSecret));
     for (idempotent, ready) in [(true, true), (false, false)] {
         let mut call = call(Verb::Http, json!({"url": "http://127.0.0.1:1/", "idempotent": idempotent}));
         call.in_doubt = true;
@@ -350,7 +349,7 @@ async fn after_a_lost_reply_only_an_idempotent_request_may_be_repeated() {
 
 #[tokio::test]
 async fn the_endpoints_of_a_request_show_no_query() {
-    let driver = HttpRequest::open(Arc::new(OneSecret)).unwrap();
+    let driver = HttpRequest::new(Arc::new(OneSecret));
     let found = driver.endpoints(&call(Verb::Http, json!({"url": "https://127.0.0.1:9/a?token=x"})));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].address, "https://127.0.0.1:9/a");

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::format_push_string, reason = "what fails here fails the test")]
 
+mod agent;
+mod secured;
+
 use std::{fs, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
@@ -447,6 +450,34 @@ async fn before_a_fence_it_is_seen_whether_the_destination_follows() {
     let facts = fence().await;
     assert_eq!(facts.replicates, Some(false));
     assert!(facts.loss.is_some_and(|loss| loss.amount.is_some_and(|bytes| bytes > 0)));
+}
+
+#[tokio::test]
+async fn where_pg_rewind_cannot_work_the_old_primary_comes_back_through_pg_basebackup() {
+    let pair = Pair::start_with("wal_retrieve_retry_interval = 100ms\nwal_log_hints = off");
+    let driver = open(&pair, &json!([pair.fence_command()]));
+    let concerns = driver.preflight(&region(Node::Fra), &region(Node::Dub)).await;
+    assert!(concerns.iter().any(|concern| concern.what.contains("pg_rewind cannot bring it back")), "{concerns:?}");
+    pair.psql(Node::Fra, "create table t (a int)");
+    act(&driver, &call(Verb::DatabaseCatchUp)).await;
+    pair.hold_back(Node::Dub);
+    pair.psql(Node::Fra, "insert into t values (1)"); // Written and lost: the histories part here.
+    pair.kill(Node::Fra);
+    act(&driver, &call(Verb::DatabaseFence)).await;
+    act(&driver, &call(Verb::DatabasePromote)).await;
+    pair.psql(Node::Dub, "insert into t values (2)");
+    let attempt = driver.act(&permit(), &call(Verb::DatabaseReverse)).await;
+    let log = pair.reverse_log();
+    assert!(matches!(attempt, Attempt::Applied { .. }), "{attempt:?}\n{log}");
+    assert!(log.contains("pg_rewind: error: target server needs to use either data checksums"), "{log}");
+    assert!(!log.contains("pg_rewind: Done!"), "{log}");
+    assert_eq!(roles(&driver).await, ["fra standby", "dub primary"]);
+    act(&driver, &back(Verb::DatabaseCatchUp)).await;
+    assert_eq!(pair.psql(Node::Fra, "select string_agg(a::text, ',') from t"), "2");
+    // A copy of dub, down to the timeline; and it can be moved back to.
+    act(&driver, &back(Verb::DatabaseFence)).await;
+    act(&driver, &back(Verb::DatabasePromote)).await;
+    act(&driver, &back(Verb::DatabaseVerify)).await;
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ impl Secrets for NoSecrets {
 }
 
 fn probes() -> Probes {
-    Probes::new(Arc::new(NoSecrets)).unwrap()
+    Probes::new(Arc::new(NoSecrets))
 }
 
 fn spec(kind: &str, settings: Value) -> ProbeSpec {
@@ -194,7 +194,7 @@ async fn a_certificate_must_be_of_a_trusted_authority_and_of_that_host() {
         "unhealthy",
         "TLS failed: invalid peer certificate: UnknownIssuer",
     );
-    let trusting = Probes::trusting(Arc::new(NoSecrets), [right_cert, wrong_cert]).unwrap();
+    let trusting = Probes::trusting(Arc::new(NoSecrets), [right_cert, wrong_cert]);
     let found = trusting.probe(&spec("http", json!({"url": right}))).await;
     assert!(matches!(found, Health::Healthy { .. }), "{found:?}");
     let found = trusting.probe(&spec("http", json!({"url": wrong}))).await;

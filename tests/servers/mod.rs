@@ -27,6 +27,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub mod agent;
+pub mod authority;
 pub mod bind;
 pub mod etcd;
 pub mod moto;

@@ -26,12 +26,13 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{await_until, free_port};
+use super::{authority::Authority, await_until, free_port};
 
 /// Debian's place for PostgreSQL 15.
 const BIN: &str = "/usr/lib/postgresql/15/bin";
-/// Servers and their tools refuse root.
-const AS_POSTGRES: [&str; 4] = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
+/// Servers and their tools refuse root, and libpq looks for certificates in `$HOME`, which is not theirs.
+const AS_POSTGRES: [&str; 6] =
+    ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "env", "HOME=/nowhere"];
 /// The password of the role `lifeboat`. Recognisable, so that a leak is seen.
 pub const PASSWORD: &str = "Leaky-Hunter2-7Qx";
 
@@ -74,6 +75,25 @@ pub struct Pair {
     /// The port of both.
     pub port: u16,
     leash: Option<File>,
+    secured: Option<Secured>,
+}
+
+/// Both servers take TLS and SCRAM-SHA-256 alone, for replication too.
+struct Secured {
+    authority: Authority,
+    /// Passwords for libpq, of both roles.
+    passwords: PathBuf,
+}
+
+impl Secured {
+    /// What libpq needs, as its own environment variables.
+    fn environment(&self) -> [(&'static str, String); 3] {
+        [
+            ("PGSSLMODE", "verify-full".into()),
+            ("PGSSLROOTCERT", self.authority.file().display().to_string()),
+            ("PGPASSFILE", self.passwords.display().to_string()),
+        ]
+    }
 }
 
 /// serve.sh NODE: starts the node's server on the leash.
@@ -109,6 +129,7 @@ p=$(head -1 "$D/postmaster.pid" 2>/dev/null)
 /// reverse.sh SOURCE DESTINATION: makes the source's server a standby of the destination's.
 const REVERSE: &str = r#"#!/bin/bash
 D=@DIR@; S=$1; T=$2; exec >>"$D/reverse.log" 2>&1; set -x
+@EXPORT@
 case $T in fra) H=127.1.0.10;; dub) H=127.2.0.10;; *) exit 2;; esac
 p=$(head -1 "$D/$S/data/postmaster.pid" 2>/dev/null)
 if [ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; then
@@ -135,12 +156,25 @@ impl Pair {
 
     /// The same, with these lines at the end of both configurations.
     pub fn start_with(settings: &str) -> Self {
+        Self::make(settings, false)
+    }
+
+    /// The same, but the servers talk TLS only, with certificates from an authority of the pair's own, and passwords are
+    /// proven with SCRAM-SHA-256 (`pg_hba.conf`: `hostssl … scram-sha-256`). Connections are logged.
+    pub fn start_secured() -> Self {
+        Self::make("wal_retrieve_retry_interval = 100ms\nlog_connections = on", true)
+    }
+
+    fn make(settings: &str, secured: bool) -> Self {
         let dir = tempfile::Builder::new().prefix("lifeboat-pg-").tempdir().expect("a temporary folder");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("chmod of a temporary folder");
         let port = free_port(&[Node::Fra, Node::Dub].map(|node| node.ip().parse::<IpAddr>().expect("an address")));
         run(Command::new("mkfifo").arg(dir.path().join("leash")));
         let leash = OpenOptions::new().read(true).write(true).open(dir.path().join("leash")).expect("the leash");
-        let pair = Self { dir, port, leash: Some(leash) };
+        let secured = secured.then(|| secure(dir.path()));
+        let pair = Self { dir, port, leash: Some(leash), secured };
+        let exports = pair.environment().map(|(name, value)| format!("export {name}={value}"));
+        let exports = exports.collect::<Vec<_>>().join("; ");
         for (name, text) in
             [("serve.sh", SERVE), ("fence.sh", FENCE), ("fence-verify.sh", FENCE_VERIFY), ("reverse.sh", REVERSE)]
         {
@@ -148,7 +182,8 @@ impl Pair {
                 .replace("@DIR@", &pair.dir.path().display().to_string())
                 .replace("@AS@", &AS_POSTGRES.join(" "))
                 .replace("@BIN@", BIN)
-                .replace("@PORT@", &port.to_string());
+                .replace("@PORT@", &port.to_string())
+                .replace("@EXPORT@", &exports);
             let path = pair.dir.path().join(name);
             fs::write(&path, text).expect("a script");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod of a script");
@@ -164,9 +199,9 @@ impl Pair {
                  hba_file = '{}'\nprimary_conninfo = '{}'\nprimary_slot_name = 'peer'\n{COMMON}{settings}\n",
                 node.ip(),
                 node.region(),
-                template.join("lifeboat_hba.conf").display(),
+                pair.access_list(&template).display(),
                 pair.conninfo(node)
-            );
+            ) + &pair.encryption(node);
             fs::write(pair.home(node).join("postgresql.conf"), conf).expect("the configuration");
         }
         pair.start_again(Node::Fra);
@@ -190,7 +225,7 @@ impl Pair {
         let member = |node: Node| {
             json!({
                 "region": node.region(), "url": self.url(node), "user": "lifeboat",
-                "password": {"file": self.password_file()}, "tls": {"mode": "disable"},
+                "password": {"file": self.password_file()}, "tls": self.tls(),
             })
         };
         let mut target = json!({
@@ -201,6 +236,19 @@ impl Pair {
             target["fence"] = fence.clone();
         }
         target
+    }
+
+    /// How the servers are reached: the `tls` of a member.
+    pub fn tls(&self) -> Value {
+        match &self.secured {
+            Some(secured) => json!({"mode": "verifyFull", "ca": secured.authority.file()}),
+            None => json!({"mode": "disable"}),
+        }
+    }
+
+    /// The authority of a secured pair.
+    pub fn authority(&self) -> &Authority {
+        &self.secured.as_ref().expect("a secured pair").authority
     }
 
     /// A fence method that kills the source's server and proves it.
@@ -324,6 +372,13 @@ impl Pair {
         send("HUP", &[self.pid(node).expect("a running server")]);
     }
 
+    /// Gives a node of a secured pair another certificate.
+    pub fn certify(&self, node: Node, certificate: &Path, key: &Path) {
+        give_to_postgres(key);
+        self.set(node, "ssl_key_file", &key.display().to_string());
+        self.set(node, "ssl_cert_file", &certificate.display().to_string());
+    }
+
     /// What one statement answers (as superuser `postgres`); panics when it fails.
     pub fn psql(&self, node: Node, sql: &str) -> String {
         self.try_psql(node, sql).unwrap_or_else(|error| panic!("{sql} on {}: {error}", node.region()))
@@ -335,6 +390,7 @@ impl Pair {
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "orders", "-h", node.ip()])
             .args(["-p", &self.port.to_string(), "-c", sql])
             .env("PGCONNECT_TIMEOUT", "3")
+            .envs(self.environment())
             .output()
             .expect("psql");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
@@ -358,7 +414,27 @@ impl Pair {
         self.home(node).join("data")
     }
     fn conninfo(&self, node: Node) -> String {
-        format!("host={} port={} user=postgres", node.peer().ip(), self.port)
+        let plain = format!("host={} port={} user=postgres", node.peer().ip(), self.port);
+        match &self.secured {
+            Some(Secured { authority, passwords }) => {
+                let (ca, passwords) = (authority.file(), passwords.display());
+                format!("{plain} sslmode=verify-full sslrootcert={} passfile={passwords}", ca.display())
+            }
+            None => plain,
+        }
+    }
+    fn environment(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.secured.iter().flat_map(Secured::environment)
+    }
+    fn access_list(&self, template: &Path) -> PathBuf {
+        if self.secured.is_some() { self.dir.path().join("hba.conf") } else { template.join("lifeboat_hba.conf") }
+    }
+    /// The node's part of a secured pair's configuration, with a certificate of its own.
+    fn encryption(&self, node: Node) -> String {
+        let Some(secured) = &self.secured else { return String::new() };
+        let (certificate, key) = secured.authority.issue(node.region(), &format!("IP:{}", node.ip()));
+        give_to_postgres(&key);
+        format!("ssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n", certificate.display(), key.display())
     }
     /// The process id in the postmaster's own file.
     pub fn pid(&self, node: Node) -> Option<u32> {
@@ -384,7 +460,7 @@ const COMMON: &str = "wal_level = logical\nwal_log_hints = on\nhot_standby = on\
 /// `password` over loopback: the client's half of SCRAM takes a tenth of a second in an unoptimised build, at each look.
 /// A cluster with the database `orders`, the role `lifeboat` and the slot `peer`, made once.
 fn template() -> PathBuf {
-    let home = std::env::temp_dir().join("lifeboat-postgres-15-template-2");
+    let home = std::env::temp_dir().join("lifeboat-postgres-15-template-3");
     let data = home.join("data");
     fs::create_dir_all(&home).expect("the template's folder");
     let lock = File::create(home.join("lock")).expect("the template's lock");
@@ -403,6 +479,7 @@ fn template() -> PathBuf {
     run(tool("initdb").arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-N", "--wal-segsize=1"]));
     single(&data, "postgres", "CREATE DATABASE orders");
     single(&data, "postgres", &format!("CREATE ROLE lifeboat LOGIN SUPERUSER PASSWORD '{PASSWORD}'"));
+    single(&data, "postgres", &format!("ALTER ROLE postgres PASSWORD '{PASSWORD}'"));
     single(&data, "postgres", "SELECT pg_create_physical_replication_slot('peer')");
     let hba = "host replication all 127.0.0.0/8 trust\nhost all postgres 127.0.0.0/8 trust\n\
                host all all 127.0.0.0/8 password\n";
@@ -411,6 +488,23 @@ fn template() -> PathBuf {
     run(Command::new("chown").arg("-R").arg("postgres:").arg(&data));
     File::create(home.join("ready")).expect("the template's mark");
     data
+}
+
+/// An authority, an access list that takes nothing but TLS and SCRAM, and passwords for libpq.
+fn secure(dir: &Path) -> Secured {
+    let authority = Authority::make(dir);
+    let hba = "hostssl replication postgres 127.0.0.0/8 scram-sha-256\nhostssl all all 127.0.0.0/8 scram-sha-256\n";
+    fs::write(dir.join("hba.conf"), hba).expect("the access list");
+    let passwords = dir.join("pgpass");
+    fs::write(&passwords, format!("*:*:*:*:{PASSWORD}\n")).expect("passwords for libpq");
+    give_to_postgres(&passwords);
+    Secured { authority, passwords }
+}
+
+/// For the user `postgres` alone.
+fn give_to_postgres(file: &Path) {
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("chmod");
+    run(Command::new("chown").arg("postgres:").arg(file));
 }
 
 /// One statement in single-user mode: no port, no process to end.

@@ -67,7 +67,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let mut waiting = begin::waiting(&desk.screen);
     let manner = Manner { stay: args.stay, expected_term: args.seen.expected_term };
     let rested = app.resume(&args.run, &args.reason, manner, &mut waiting, &mut told, supervision.stop()).await?;
-    finish::finish(desk, &app, &rested).await
+    Ok(finish::finish(desk, &rested))
 }
 
 /// Waits until the run needs this process, and drives it on then. A run that a person paused meanwhile stays paused.
@@ -94,7 +94,7 @@ async fn stand_by(args: Args, desk: &Desk, app: &App) -> Result<Exit, Complaint>
             app.resume(&args.run, &args.reason, manner, &mut waiting, &mut told, supervision.stop()).await?
         }
     };
-    finish::finish(desk, app, &rested).await
+    Ok(finish::finish(desk, &rested))
 }
 
 fn answer(desk: &Desk, run: &RunId, told: &Told, exit: Exit, text: &str) -> Exit {

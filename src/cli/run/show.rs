@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    app::AppError,
     cli::{
         Desk, advice,
         complaint::Complaint,
@@ -27,8 +28,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = desk.app()?;
-    let (run, _) = app.read(&args.run).await?;
     let built = app.build(&args.run).await?;
+    let run = built.replay().map_err(AppError::Record)?;
     let screen = &desk.screen;
     let advice = advice::of_run(&run);
     if screen.format == Format::Json {

@@ -47,7 +47,8 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         if let Some(RunState::Closed { outcome }) = so_far.as_ref().map(|run| &run.state) {
             let rest = Rest::Closed(*outcome);
             let Some(run) = so_far else { return Ok(Exit::Failure) };
-            return finish::finish(desk, &app, &Rested { run, rest, kept: None }).await;
+            let record = app.build(&id).await?;
+            return Ok(finish::finish(desk, &Rested { run, record, rest, kept: None }));
         }
         let seen = so_far.as_ref().map_or(after, |run| run.seq);
         tokio::select! {

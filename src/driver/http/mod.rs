@@ -17,7 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::params::descriptor;
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, Verb},
-    net::http::{CONNECT_TIMEOUT, Http, HttpError},
+    net::{
+        http::{CONNECT_TIMEOUT, Http},
+        postgres::told,
+    },
     port::{Call, Descriptor, Driver, Permit, Secrets},
     spec::HttpParams,
 };
@@ -33,8 +36,8 @@ pub struct HttpRequest {
 
 impl HttpRequest {
     /// Asks `secrets` for bearer tokens at each request.
-    pub fn open(secrets: Arc<dyn Secrets>) -> Result<Self, HttpError> {
-        Ok(Self { http: Http::new(CONNECT_TIMEOUT)?, secrets })
+    pub fn new(secrets: Arc<dyn Secrets>) -> Self {
+        Self { http: Http::new(Some(CONNECT_TIMEOUT)), secrets }
     }
 
     async fn send(&self, permit: &Permit, call: &Call) -> Attempt {
@@ -70,11 +73,10 @@ impl HttpRequest {
         call: &Call,
         bearer: Option<&SecretString>,
     ) -> Result<reqwest::Request, String> {
-        let mut request = self
-            .http
-            .client()
-            .request(params::method(params)?, params::url(params)?)
-            .header("idempotency-key", call.idempotency_key());
+        let url = params::url(params)?;
+        let client = self.http.client(&url).map_err(|error| told(&error))?;
+        let mut request =
+            client.request(params::method(params)?, url).header("idempotency-key", call.idempotency_key());
         for (name, value) in &params.headers {
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| format!("`headers`: {name:?} is no header name"))?;

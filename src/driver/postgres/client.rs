@@ -11,10 +11,14 @@ use tokio_postgres::{Row, types::PgLsn};
 use super::{
     observe::{Answer, Receiver, Reply, View},
     params::{Member, Params},
+    program::Asking,
 };
 use crate::{
     model::RegionName,
-    net::postgres::{ConnectError, Limits, Session, connect, told},
+    net::{
+        http::Http,
+        postgres::{ConnectError, Limits, Session, connect, told},
+    },
     port::Secrets,
 };
 
@@ -43,9 +47,15 @@ pub(super) const TIMELINE: &str = "timeline/";
 pub(super) struct Members {
     pub(super) params: Arc<Params>,
     pub(super) secrets: Arc<dyn Secrets>,
+    pub(super) http: Http,
 }
 
 impl Members {
+    /// What asking a fencing agent takes.
+    pub(super) fn asking(&self) -> Asking<'_> {
+        Asking { http: &self.http, secrets: self.secrets.as_ref() }
+    }
+
     /// A region's member.
     pub(super) fn of(&self, region: &RegionName) -> Option<&Member> {
         self.params.members.iter().find(|member| member.region == *region)

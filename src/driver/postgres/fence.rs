@@ -97,7 +97,7 @@ async fn verify(members: &Members, method: &Method, call: &Call, within: Duratio
         }
         Method::Http(agent) => {
             let url = agent.verify_url.as_ref()?;
-            let done = program::get(url, agent.bearer.as_ref(), members.secrets.as_ref(), within).await;
+            let done = program::get(url, agent.bearer.as_ref(), &members.asking(), within).await;
             Some((done, "its verify URL answers 2xx".into()))
         }
         Method::ReadOnly | Method::Command(_) => None,
@@ -249,7 +249,7 @@ async fn from_outside(members: &Members, member: &Member, method: &Method, call:
     let clock = SystemClock::start();
     let done = match method {
         Method::Command(program) => program::run(&program.run, call, within.mul_f64(0.7)).await,
-        Method::Http(agent) => program::post(agent, call, members.secrets.as_ref(), within.mul_f64(0.7)).await,
+        Method::Http(agent) => program::post(agent, call, &members.asking(), within.mul_f64(0.7)).await,
         Method::ReadOnly => Done::No("is not done from outside".into()),
     };
     let lost = match done {

@@ -35,6 +35,7 @@ pub use self::params::{ParamError, descriptor};
 use self::{client::Members, heartbeat::Markers, observe::Reply, params::Method};
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, RegionName, Role, Verb},
+    net::http::{CONNECT_TIMEOUT, Http},
     port::{Call, Concern, Descriptor, Driver, Heartbeat, Permit, Secrets},
 };
 
@@ -53,7 +54,8 @@ impl fmt::Debug for Postgres {
 impl Postgres {
     /// Checks `settings` (a serialised `spec::PostgresTarget`). Connects to nothing.
     pub fn open(target: &str, settings: &Value, secrets: Arc<dyn Secrets>) -> Result<Self, ParamError> {
-        let members = Members { params: Arc::new(params::Params::parse(target, settings)?), secrets };
+        let params = Arc::new(params::Params::parse(target, settings)?);
+        let members = Members { params, secrets, http: Http::new(Some(CONNECT_TIMEOUT)) };
         Ok(Self { markers: Markers::new(members.clone()), members })
     }
 

@@ -5,12 +5,13 @@
 
 use std::{process::Stdio, time::Duration};
 
+use reqwest::{Method, Url};
 use secrecy::ExposeSecret;
 
 use crate::{
     net::{
+        http::{Http, Outcome},
         postgres::told,
-        tls::{client_config, trusting_nobody},
     },
     port::{Call, Secrets},
     spec::{HttpCall, SecretRef},
@@ -65,41 +66,40 @@ pub(super) async fn run(words: &[String], call: &Call, within: Duration) -> Done
 }
 
 /// Calls a fencing agent (POST).
-pub(super) async fn post(agent: &HttpCall, call: &Call, secrets: &dyn Secrets, within: Duration) -> Done {
-    request(reqwest::Method::POST, &agent.url, agent.bearer.as_ref(), Some(call), secrets, within).await
+pub(super) async fn post(agent: &HttpCall, call: &Call, asking: &Asking<'_>, within: Duration) -> Done {
+    request(Method::POST, &agent.url, agent.bearer.as_ref(), Some(call), asking, within).await
 }
 
 /// Asks a URL whether it is so (GET).
-pub(super) async fn get(url: &str, bearer: Option<&SecretRef>, secrets: &dyn Secrets, within: Duration) -> Done {
-    request(reqwest::Method::GET, url, bearer, None, secrets, within).await
+pub(super) async fn get(url: &str, bearer: Option<&SecretRef>, asking: &Asking<'_>, within: Duration) -> Done {
+    request(Method::GET, url, bearer, None, asking, within).await
+}
+
+/// What asking an agent takes.
+pub(super) struct Asking<'a> {
+    pub(super) http: &'a Http,
+    pub(super) secrets: &'a dyn Secrets,
 }
 
 async fn request(
-    method: reqwest::Method,
+    method: Method,
     url: &str,
     bearer: Option<&SecretRef>,
     call: Option<&Call>,
-    secrets: &dyn Secrets,
+    asking: &Asking<'_>,
     within: Duration,
 ) -> Done {
-    let tls = if url.starts_with("http:") { trusting_nobody().map(Some) } else { client_config(None) };
-    let tls = match tls {
-        Ok(Some(tls)) => tls,
-        Ok(None) => return Done::No("TLS is not set up".into()),
-        Err(error) => return Done::No(told(&error)),
+    let url = match Url::parse(url) {
+        Ok(url) => url,
+        Err(error) => return Done::No(format!("the agent's URL is none: {error}")),
     };
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(within)
-        .build();
-    let client = match client {
+    let client = match asking.http.client(&url) {
         Ok(client) => client,
-        Err(error) => return Done::No(format!("the request could not be set up: {}", told(&error.without_url()))),
+        Err(error) => return Done::No(told(&error)),
     };
     let mut request = client.request(method, url);
     if let Some(reference) = bearer {
-        match secrets.resolve(reference) {
+        match asking.secrets.resolve(reference) {
             Ok(secret) => request = request.bearer_auth(secret.expose_secret()),
             Err(error) => return Done::No(told(&error)),
         }
@@ -109,12 +109,17 @@ async fn request(
             "run": call.run, "step": call.step, "target": call.target, "source": call.source, "destination": call.destination,
         }));
     }
-    match request.send().await {
-        Ok(answer) if answer.status().is_success() => Done::Yes,
-        Ok(answer) => Done::No(format!("the agent answered {}", answer.status())),
-        Err(error) if error.is_builder() || error.is_connect() => {
-            Done::No(format!("the agent could not be reached: {}", told(&error.without_url())))
+    let request = match request.build() {
+        Ok(request) => request,
+        Err(error) => return Done::No(format!("the request is not well formed: {}", told(&error.without_url()))),
+    };
+    // Its body says nothing that counts.
+    match asking.http.send(request, within, 0).await {
+        Outcome::Answered(answer) if answer.is_success() => Done::Yes,
+        Outcome::Answered(answer) => Done::No(format!("the agent answered {}", answer.status)),
+        Outcome::Refused { why } | Outcome::Unreached { why } => {
+            Done::No(format!("the agent could not be reached: {why}"))
         }
-        Err(error) => Done::Lost(format!("the agent's answer was lost: {}", told(&error.without_url()))),
+        Outcome::Silent { why } => Done::Lost(format!("the agent's answer was lost: {why}")),
     }
 }

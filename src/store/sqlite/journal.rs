@@ -78,14 +78,20 @@ impl Journal for Sqlite {
 
     fn read<'a>(&'a self, run: &'a RunId, after: u64) -> BoxFuture<'a, Result<Vec<Event>, StoreError>> {
         Box::pin(async move {
-            let of = run.clone();
-            let rows = self.read(|| format!("read the journal of {run}"), move |db| events(db, &of, after)).await?;
-            let event = |(seq, by, at, body): (i64, i64, String, String)| {
-                let place = || format!("event {seq} of run {run}");
-                let body = parse(place, &body)?;
-                Ok(Event { seq: counter(seq), term: term(by), at: time(place, &at)?, body })
-            };
-            rows.into_iter().map(event).collect()
+            let mut all: Vec<Event> = Vec::new();
+            loop {
+                let from = all.last().map_or(after, |event| event.seq);
+                let (of, first) = (run.clone(), all.is_empty());
+                let intent = || format!("read the journal of {run}");
+                let rows = self.read(intent, move |db| events(db, &of, from, first)).await?;
+                let last = rows.len() < PAGE;
+                for row in rows {
+                    all.push(row.read(run)?);
+                }
+                if last {
+                    return Ok(all);
+                }
+            }
         })
     }
 
@@ -212,18 +218,38 @@ pub(super) fn exists(db: &Connection, run: &RunId) -> Result<(), Halt<StoreError
     if there { Ok(()) } else { said(StoreError::NoRun { run: run.clone() }) }
 }
 
-type EventRow = (i64, i64, String, String);
+/// Events that are read at once. The text of a long journal is larger than what it says, so it is never there as a
+/// whole; a journal only grows, so what is read page by page is what it was at the last of them.
+const PAGE: usize = 128;
 
-fn events(db: &Connection, run: &RunId, after: u64) -> Result<Vec<EventRow>, Halt<StoreError>> {
+/// An event as it is kept.
+struct Row {
+    seq: i64,
+    term: i64,
+    at: String,
+    body: String,
+}
+
+impl Row {
+    fn read(self, run: &RunId) -> Result<Event, StoreError> {
+        let place = || format!("event {} of run {run}", self.seq);
+        let (at, body) = (time(place, &self.at)?, parse(place, &self.body)?);
+        Ok(Event { seq: counter(self.seq), term: term(self.term), at, body })
+    }
+}
+
+/// A page of events. Where the first one is empty, there may be no such run.
+fn events(db: &Connection, run: &RunId, after: u64, first: bool) -> Result<Vec<Row>, Halt<StoreError>> {
     let (group, number) = key(run);
     let mut query = db.prepare_cached(
-        "SELECT seq, term, at, body FROM events WHERE grp = ?1 AND number = ?2 AND seq > ?3 ORDER BY seq",
+        "SELECT seq, term, at, body FROM events WHERE grp = ?1 AND number = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4",
     )?;
-    let rows = query.query_map(params![group, number, signed(after)], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    let page = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let rows = query.query_map(params![group, number, signed(after), page], |row| {
+        Ok(Row { seq: row.get(0)?, term: row.get(1)?, at: row.get(2)?, body: row.get(3)? })
     })?;
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    if rows.is_empty() {
+    if first && rows.is_empty() {
         exists(db, run)?;
     }
     Ok(rows)

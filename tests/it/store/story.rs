@@ -80,7 +80,7 @@ pub(crate) fn opened(name: &str, rehearsal: bool) -> EventBody {
         kind: RunKind::Failover,
         rehearsal,
         digest: plan.digest(),
-        plan,
+        plan: plan.into(),
         requested_by: Actor::new("Ada <ada@example.com>").unwrap(),
         reason: "fra is gone".into(),
         onset: Some(at(-30)),
