@@ -44,7 +44,7 @@ impl Subject for OnTrial {
             addresses: Vec::new(),
             probes: vec![probe],
         };
-        let probes = Probes::new(Arc::new(Worth(SECRET))).unwrap();
+        let probes = Probes::new(Arc::new(Worth(SECRET)));
         Arc::new(Awaiting::new(Arc::new(probes), vec![dub], Arc::new(SystemClock::start())))
     }
     fn permit(&self) -> BoxFuture<'_, Permit> {

@@ -28,7 +28,7 @@ impl OnTrial {
             "bearer": {"env": "TOKEN"}, "idempotent": idempotent})
     }
     fn driver(worth: &'static str) -> HttpRequest {
-        HttpRequest::open(Arc::new(Worth(worth))).unwrap()
+        HttpRequest::new(Arc::new(Worth(worth)))
     }
 }
 
