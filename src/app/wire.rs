@@ -96,8 +96,7 @@ impl Tools {
         let mut drivers = self.open_targets(&plan.group)?;
         let undos = plan.steps.iter().filter_map(|step| step.undo.as_ref().map(|undo| undo.uses));
         for verb in plan.steps.iter().map(|step| step.verb).chain(undos) {
-            let opened = self.general(verb, plan).map_err(|why| AppError::Driver { what: verb.to_string(), why })?;
-            if let Some(driver) = opened {
+            if let Some(driver) = self.general(verb, plan) {
                 drivers.general.entry(verb).or_insert(driver);
             }
         }
@@ -131,9 +130,9 @@ impl Tools {
         }
     }
 
-    fn general(&self, verb: Verb, plan: &Plan) -> Result<Option<Arc<dyn Driver>>, String> {
+    fn general(&self, verb: Verb, plan: &Plan) -> Option<Arc<dyn Driver>> {
         let (secrets, clock) = (Arc::clone(&self.secrets), Arc::clone(&self.clock));
-        Ok(match verb {
+        match verb {
             Verb::ProbeAwait => {
                 Some(Arc::new(awaiting::Awaiting::new(Arc::clone(&self.prober), plan.regions.clone(), clock)))
             }
@@ -141,7 +140,7 @@ impl Tools {
             Verb::Http => Some(Arc::new(http::HttpRequest::new(secrets))),
             Verb::Wait => Some(Arc::new(wait::Wait::new(clock))),
             _ => None,
-        })
+        }
     }
 }
 
