@@ -10,7 +10,7 @@ CARGO ?= cargo
 LOCKED := --locked
 say = @printf '\n== %s (%s)\n' "$(1)" "$$(date -u +%H:%M:%SZ)"
 
-.PHONY: help install-deps build demo test fmt clippy doc doctest architecture nextest bench deny
+.PHONY: help install-deps build demo test fmt clippy doc doctest architecture nextest simulate mutants bench deny
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ nextest: ## All tests, with real servers
 	@# The real runs start the example's own program, which a test build does not make.
 	$(CARGO) build $(LOCKED) --quiet --bins --examples
 	$(CARGO) nextest run $(LOCKED)
+
+simulate: ## Play everything that can go wrong: SEEDS=100000 for a night, SEED=17 for one story
+	@SEEDS=$(SEEDS) SEED=$(SEED) tests/it/simulation/simulate
+
+mutants: ## Plant bugs, one at a time, and count how soon the simulation finds each
+	@tests/it/simulation/mutants/hunt
 
 bench: ## Measure
 	$(CARGO) bench $(LOCKED)

@@ -161,7 +161,8 @@ impl Drive<'_> {
     /// Takes what is in the inbox, and sees whether the group is stopped, when it is time to look.
     async fn take_orders(&mut self) -> Result<(), EngineError> {
         let now = self.engine.clock.monotonic();
-        if now < self.orders_at {
+        // A run that ended between being found open and being taken over obeys nobody: it is over, and no error.
+        if now < self.orders_at || self.ledger.run.closed().is_some() {
             return Ok(());
         }
         self.orders_at = now + INBOX;
@@ -258,7 +259,9 @@ impl Drive<'_> {
         let Some(step) = run.plan().step(index) else { return Ok(()) };
         match (self.hands, calls::call(run, index, step, &self.known, self.world.now)) {
             (Hands::Simulated, _) => self.flight.simulate(index, run.tries.get(index.at()).copied().unwrap_or(1)),
-            (Hands::Real, Ok(call)) => self.flight.act(index, driver, self.hold.permit().clone(), call),
+            (Hands::Real, Ok(call)) => {
+                self.flight.act(index, driver, self.hold.permit().clone(), self.hold.watch(), call)
+            }
             (Hands::Real, Err(error)) => {
                 let why = format!("its parameters cannot be filled in: {error}");
                 let attempt = run.tries.get(index.at()).copied().unwrap_or(1);
@@ -286,7 +289,8 @@ impl Drive<'_> {
         let driver = self.drivers.of(undoing.verb, undoing.target.as_ref()).cloned();
         match (driver, calls::call(run, index, &undoing, &self.known, self.world.now)) {
             (Some(driver), Ok(call)) => {
-                self.flight.undo(index, driver, self.hold.permit().clone(), call, step.undo.is_some());
+                let (permit, watch) = (self.hold.permit().clone(), self.hold.watch());
+                self.flight.undo(index, driver, permit, watch, call, step.undo.is_some());
                 self.world.busy.insert(index);
                 Ok(())
             }
@@ -353,7 +357,9 @@ impl Drive<'_> {
             wake_at.map_or(INBOX, |at| Duration::try_from(at.duration_since(self.world.now)).unwrap_or_default());
         let sleep = self.engine.clock.sleep(orders.min(self.hold.due_in()).min(wake).max(Duration::from_millis(1)));
         let ended = *self.stop.borrow_and_update() == Stop::Now;
+        // In this order, for the same story every time: what else is ready is met at the next turn, before anything is waited for.
         tokio::select! {
+            biased;
             landed = self.flight.next() => self.land(landed),
             () = sleep => Ok(()),
             changed = self.stop.changed(), if !ended => {

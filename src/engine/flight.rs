@@ -1,7 +1,7 @@
 //! What is under way: observations, acts and undos, polled by the engine's own loop. Dropping the flight drops them all,
 //! which drivers promise is safe; what they did by then is unknown and in the journal as an intent.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use futures::{
     FutureExt,
@@ -9,6 +9,7 @@ use futures::{
     stream::{FuturesUnordered, StreamExt},
 };
 
+use super::hold::Watch;
 use crate::{
     model::{Attempt, Observed, StepIndex},
     port::{Call, Clock, Driver, Permit},
@@ -53,10 +54,10 @@ impl Flight {
         }));
     }
 
-    pub(super) fn act(&mut self, index: StepIndex, driver: Arc<dyn Driver>, permit: Permit, call: Call) {
+    pub(super) fn act(&mut self, index: StepIndex, driver: Arc<dyn Driver>, permit: Permit, watch: Watch, call: Call) {
         let deadline = Deadline { clock: Arc::clone(&self.clock), limit: call.timeout };
         self.tasks.push(Box::pin(async move {
-            let result = deadline.race(driver.act(&permit, &call)).await;
+            let result = deadline.race(watched(watch, driver.act(&permit, &call))).await;
             Landed::Acted(index, call.attempt, result.unwrap_or_else(|| timed_out(&call)))
         }));
     }
@@ -72,13 +73,14 @@ impl Flight {
         index: StepIndex,
         driver: Arc<dyn Driver>,
         permit: Permit,
+        watch: Watch,
         call: Call,
         other_verb: bool,
     ) {
         let deadline = Deadline { clock: Arc::clone(&self.clock), limit: call.timeout };
         self.tasks.push(Box::pin(async move {
             let work = if other_verb { driver.act(&permit, &call) } else { driver.undo(&permit, &call) };
-            let result = deadline.race(work).await;
+            let result = deadline.race(watched(watch, work)).await;
             Landed::Undone(index, result.unwrap_or_else(|| timed_out(&call)))
         }));
     }
@@ -95,6 +97,15 @@ impl Flight {
             None => futures::future::pending().await,
         }
     }
+}
+
+/// Looks at the lease's time before the work goes on each time. A process may be stopped between two steps of an act, for longer
+/// than its lease lasts; the driver asks `permit.live()` before its next effect, and must not be told what was true before.
+fn watched<'a, T: 'a>(watch: Watch, mut work: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
+    Box::pin(poll_fn(move |context| {
+        watch.look();
+        work.as_mut().poll(context)
+    }))
 }
 
 fn timed_out(call: &Call) -> Attempt {

@@ -3,9 +3,16 @@
 //! The holder renews every third of the time-to-live. When its own monotonic clock says that a whole time-to-live went by
 //! since the last renewal that it *began* successfully, it stops acting at once, whatever the store says later: by
 //! then a contender may have taken over. A grant counts from when it was asked for, too: the store may have written it
-//! long before its answer came back. A store that does not answer holds nobody up beyond that time.
+//! long before its answer came back. A store that does not answer holds nobody up beyond that time. What is under way is told
+//! through a [`Watch`] before it takes its next step: a process that was stopped for a while must not finish what it began.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::{
     FutureExt as _,
@@ -24,6 +31,28 @@ pub struct Hold {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     renewed: Duration,
+    over: Arc<AtomicU64>,
+}
+
+/// Puts a permit out when its time is over, for those who hold no [`Hold`].
+pub(super) struct Watch {
+    permit: Permit,
+    clock: Arc<dyn Clock>,
+    over: Arc<AtomicU64>,
+}
+
+impl Watch {
+    /// Looks at the clock.
+    pub(super) fn look(&self) {
+        if nanoseconds(self.clock.monotonic()) >= self.over.load(Ordering::Acquire) {
+            self.permit.revoke();
+        }
+    }
+}
+
+/// Enough for 584 years of a process' life.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Told while waiting for a lease that another process holds.
@@ -63,7 +92,13 @@ pub async fn take(
 
 impl Hold {
     fn new(permit: Permit, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, asked: Duration) -> Self {
-        Self { permit, store: Arc::clone(store), clock: Arc::clone(clock), renewed: asked }
+        let over = Arc::new(AtomicU64::new(nanoseconds(asked + TIME_TO_LIVE)));
+        Self { permit, store: Arc::clone(store), clock: Arc::clone(clock), renewed: asked, over }
+    }
+
+    /// A watch over this permit.
+    pub(super) fn watch(&self) -> Watch {
+        Watch { permit: self.permit.clone(), clock: Arc::clone(&self.clock), over: Arc::clone(&self.over) }
     }
 
     /// The proof.
@@ -108,6 +143,7 @@ impl Hold {
         match renewed {
             Ok(()) => {
                 self.renewed = began;
+                self.over.store(nanoseconds(began + TIME_TO_LIVE), Ordering::Release);
                 self.check()
             }
             Err(LeaseError::Store { .. }) => self.check(),

@@ -32,6 +32,11 @@ pub async fn recover(
     if run.closed().is_some() {
         return Ok(run);
     }
+    // Another process has written since: the lease that was just taken is over already.
+    if run.term > hold.permit().term() {
+        hold.permit().revoke();
+    }
+    hold.check().map_err(|source| EngineError::LeaseLost { run: id.clone(), source })?;
     let mut ledger = Ledger::new(run, store, clock);
     for body in decide::takeover(&ledger.run, holder) {
         ledger.note(hold.permit().term(), body)?;

@@ -48,8 +48,9 @@ pub struct Run {
     pub tries: Vec<u32>,
     /// Tries that a person's order forgave, by place: the allowance of tries counts from there.
     pub forgiven: Vec<u32>,
-    /// A try may have been applied without anybody having seen it, by place: survives `Stuck`, `Retry` and `Skip`, until
-    /// the step is seen done, or certainly not applied.
+    /// A try whose outcome was unknown may have been applied, or may still be, by place: survives `Stuck`, `Retry`, `Skip` and
+    /// a look that saw it not applied, until the step is seen done. A request that was lost can arrive after the look, and a
+    /// server that was promoted and then stopped does not look promoted.
     pub doubted: Vec<bool>,
     /// What the run goes back to when it is resumed: a pause does not turn an unwinding or a cancelling run around.
     resume: RunState,
@@ -210,23 +211,22 @@ impl Run {
                 state: state.word().into(),
             });
         };
+        // A step with `verify` fails also when it was applied and did not do what it should; and a failure that names no try
+        // says nothing about the one that is under way.
+        let unjudged = if matches!(body, EventBody::Failed { attempt: 0, .. }) {
+            matches!(state, StepState::Acting { .. })
+        } else {
+            self.plan().step(step).is_some_and(|s| s.verify.is_some())
+        };
         match body {
-            EventBody::Acting { attempt, .. } => {
-                self.tries[step.at()] = *attempt;
-                self.doubted[step.at()] = true;
-            }
-            EventBody::Undoing { .. } => self.doubted[step.at()] = true,
+            EventBody::Acting { attempt, .. } => self.tries[step.at()] = *attempt,
+            EventBody::Lost { .. } | EventBody::Undoing { .. } => self.doubted[step.at()] = true,
             EventBody::Done { .. } | EventBody::Undone { .. } => self.doubted[step.at()] = false,
-            // A try that was judged not applied. `Failed` without a try says nothing about an earlier one, and a step
-            // with `verify` fails also when it was applied and did not do what it should.
-            EventBody::Failed { attempt: 1.., .. } if self.plan().step(step).is_some_and(|s| s.verify.is_none()) => {
-                self.doubted[step.at()] = false;
-            }
+            EventBody::Failed { .. } if unjudged => self.doubted[step.at()] = true,
             EventBody::Failed { .. }
             | EventBody::Skipped { .. }
             | EventBody::Blocked { .. }
             | EventBody::ApprovalAsked { .. }
-            | EventBody::Lost { .. }
             | EventBody::Stuck { .. }
             | EventBody::Opened(_)
             | EventBody::TakenOver { .. }

@@ -28,6 +28,8 @@ mod probe;
 mod real;
 mod rfc2136;
 mod s3;
+mod simulation;
 mod stage;
 mod standby;
 mod store;
+mod theatre;

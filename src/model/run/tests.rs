@@ -235,6 +235,29 @@ fn a_promotion_that_was_not_applied_or_was_so_before_can_still_turn_back() {
 }
 
 #[test]
+fn a_promotion_that_was_lost_and_then_seen_not_applied_may_still_arrive() {
+    let failed = EventBody::Failed {
+        step: PROMOTE,
+        attempt: 1,
+        why: "seen not applied".into(),
+        retry_at: None,
+        passed_over: false,
+    };
+    let again = EventBody::Acting { step: PROMOTE, attempt: 2, facts: Facts::default() };
+    let refused =
+        EventBody::Failed { step: PROMOTE, attempt: 2, why: "refused".into(), retry_at: None, passed_over: false };
+    let mut run = fresh();
+    then(&mut run, acting(1));
+    then(&mut run, EventBody::Lost { step: PROMOTE, attempt: 1, why: "timeout".into() });
+    then(&mut run, failed);
+    assert!(run.past_no_return(), "the request may be on its way, or the server was promoted and stopped");
+    told(&mut run, CommandBody::Retry { step: StepName::new("promote-db").unwrap() });
+    then(&mut run, again);
+    then(&mut run, refused);
+    assert!(run.past_no_return(), "a second try that was certainly not applied says nothing about the first");
+}
+
+#[test]
 fn a_promotion_that_failed_its_verify_may_have_been_applied() {
     let mut steps = steps();
     steps[PROMOTE.at()].verify = Some("steps.promote_db.timeline > 1".into());
