@@ -30,3 +30,4 @@ mod s3;
 mod stage;
 mod standby;
 mod store;
+mod theatre;
