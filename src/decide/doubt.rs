@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Next, World, delay,
+    retry::rests,
     settle::{done, failed},
 };
 use crate::model::{
@@ -39,6 +40,11 @@ impl Look {
         let count = before.map_or(1, |look| look.count + 1);
         let rest = delay(LOOK_AGAIN, count, seed).min(LONGEST_LOOK);
         Self { count, again: now.saturating_add(rest).unwrap_or(now), why }
+    }
+
+    /// It is too early for another look.
+    pub(super) fn rests(&self, now: Timestamp) -> bool {
+        rests(self.again, now, LONGEST_LOOK)
     }
 
     /// Looking again would not help; a person must.
@@ -104,7 +110,7 @@ pub(super) fn doubt(
                     next.record.push(EventBody::Paused { reason });
                 }
             }
-            Some(look) if look.again > world.now => next.wake(look.again),
+            Some(look) if look.rests(world.now) => next.wake(look.again),
             Some(_) | None => next.observe.push(index),
         },
         Some(Observed::Already { facts, output }) => {

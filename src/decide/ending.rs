@@ -64,6 +64,19 @@ pub(super) fn end(run: &Run, world: &World, next: &mut Next, outcome: Outcome) {
     next.record.push(EventBody::Closed { outcome });
 }
 
+/// A cancelled run begins no other undo, and finishes the one that was begun: its process may be gone, and a step that is half
+/// taken back is no place to end at.
+pub(super) fn finish_undo(run: &Run, world: &World, next: &mut Next) {
+    if !world.busy.is_empty() || !next.is_still() {
+        return;
+    }
+    let begun = run.plan().indices().zip(&run.steps).find(|(_, state)| matches!(state, StepState::Undoing { .. }));
+    if let Some((step, _)) = begun {
+        next.record.push(EventBody::Undoing { step });
+        next.undo = Some(step);
+    }
+}
+
 pub(super) fn unwind(run: &Run, world: &World, next: &mut Next) {
     let stuck = run.steps.iter().position(|state| matches!(state, StepState::Stuck { .. }));
     if let Some(place) = stuck {

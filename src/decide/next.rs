@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::{
     Gate, context,
     doubt::{Look, doubt, look_at_doubts, unseen},
-    ending::{end, stand_still, unwind},
+    ending::{end, finish_undo, stand_still, unwind},
     gate, holds,
+    retry::{LONGEST, rests},
     settle::{done, failed},
 };
 use crate::model::{
@@ -86,6 +87,7 @@ pub fn next(run: &Run, world: &World) -> Next {
         }
         RunState::Cancelling => {
             look_at_doubts(run, world, &mut next);
+            finish_undo(run, world, &mut next);
             end(run, world, &mut next, Outcome::Cancelled);
         }
         RunState::Unwinding { .. } => {
@@ -131,7 +133,7 @@ fn running(run: &Run, world: &World, next: &mut Next) {
                     start(run, world, index, step, next);
                 }
             }
-            StepState::Resting { until, .. } if *until > world.now => next.wake(*until),
+            StepState::Resting { until, .. } if rests(*until, world.now, LONGEST) => next.wake(*until),
             StepState::Resting { .. } => start(run, world, index, step, next),
             StepState::AwaitingApproval { needed, have, .. } => {
                 if u32::try_from(have.len()).unwrap_or(u32::MAX) >= *needed {
@@ -171,8 +173,24 @@ fn after_failure(run: &Run) -> Option<EventBody> {
     })
 }
 
+/// Everything that the step needs has ended well. A need that was left out stands for its own needs: a person may leave it
+/// out before its turn, and that is no leave to go on before what comes ahead of it.
 fn ready(run: &Run, step: &PlanStep) -> bool {
-    step.needs.iter().all(|need| run.steps.get(need.at()).is_some_and(StepState::lets_dependents_run))
+    let mut through = vec![false; run.steps.len()];
+    let mut needs: Vec<StepIndex> = step.needs.clone();
+    while let Some(need) = needs.pop() {
+        let Some((needed, state)) = run.step(need) else { return false };
+        if !state.lets_dependents_run() {
+            return false;
+        }
+        if matches!(state, StepState::Skipped { .. })
+            && let Some(mark) = through.get_mut(need.at())
+            && !std::mem::replace(mark, true)
+        {
+            needs.extend(&needed.needs);
+        }
+    }
+    true
 }
 
 /// A step whose needs have ended well: skip it, ask for approval, observe it, or judge what was observed.
@@ -198,7 +216,7 @@ fn start(run: &Run, world: &World, index: StepIndex, step: &PlanStep, next: &mut
         None if world.busy.len() + next.observe.len() + next.act.len() >= world.parallel => {}
         None => match world.looks.get(&index) {
             Some(look) if look.exhausted() => next.record.push(unseen(run, index, step, &look.why, world.now)),
-            Some(look) if look.again > world.now => next.wake(look.again),
+            Some(look) if look.rests(world.now) => next.wake(look.again),
             Some(_) | None => next.observe.push(index),
         },
     }

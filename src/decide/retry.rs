@@ -5,10 +5,12 @@ use std::{
     time::Duration,
 };
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::model::Retry;
 
 /// A rest never lasts longer than this: a person who watches should see something happen every minute.
-const LONGEST: Duration = Duration::from_mins(1);
+pub(super) const LONGEST: Duration = Duration::from_mins(1);
 
 /// The rest after try number `attempt` (from 1): the declared back-off doubled for each try after the first, capped at
 /// 60 s, of which the upper half is jitter so that many steps do not come back in step. The same seed gives the
@@ -22,9 +24,26 @@ pub fn delay(retry: Retry, attempt: u32, seed: impl Hash) -> Duration {
     full / 2 + full / 2 * part / 1_000
 }
 
+/// Whether a rest that ends at `until` still lasts, where no rest of its kind lasts longer than `longest`.
+///
+/// The end of a rest is a wall-clock time, for it outlives the process that wrote it. Wall clocks jump, and differ between
+/// machines: an end that is farther ahead than any rest is another clock's, and nobody waits hours for it.
+pub(super) fn rests(until: Timestamp, now: Timestamp, longest: Duration) -> bool {
+    let left = until.duration_since(now);
+    left.is_positive() && SignedDuration::try_from(longest).is_ok_and(|longest| left <= longest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rest_that_another_clock_ended_hours_ahead_is_over() {
+        let at = |seconds: i64| Timestamp::from_second(1_767_225_600 + seconds).unwrap();
+        for (until, expected) in [(-1, false), (0, false), (1, true), (60, true), (61, false), (7_200, false)] {
+            assert_eq!(rests(at(until), at(0), LONGEST), expected, "{until} s ahead");
+        }
+    }
 
     #[test]
     fn rests_double_up_to_a_minute_and_stay_within_half_and_full() {

@@ -536,3 +536,71 @@ fn what_one_side_holds_alone_is_given_up_only_by_name() {
     then(&mut run, done(1, true));
     assert_eq!(gate_of(&run, 2, &seen), [""; 0], "fenced in this run: the promotion stated the loss");
 }
+
+#[test]
+fn a_step_left_out_before_its_turn_lets_nobody_overtake_what_comes_ahead_of_it() {
+    let mut steps = steps();
+    steps.insert(2, step("verify-db", Verb::DatabaseVerify, &[1]));
+    steps[3].needs = vec![StepIndex(2)];
+    let mut run = run(opened(plan(steps)));
+    let skip = order("bob", CommandBody::Skip { step: StepName::new("verify-db").unwrap() });
+    assert_eq!(obey(&run, &skip), None);
+    then(&mut run, EventBody::Commanded { inbox: 1, command: skip, refused: None });
+    assert_eq!(
+        next(&run, &world()).observe,
+        [StepIndex(0)],
+        "the name waits for the promotion, not only for its proof"
+    );
+    then(&mut run, acting(0));
+    then(&mut run, done(0, true));
+    then(&mut run, acting(1));
+    then(&mut run, done(1, false));
+    assert_eq!(next(&run, &world()).observe, [StepIndex(3)]);
+}
+
+#[test]
+fn a_rest_and_a_look_last_as_long_as_they_may_and_not_until_another_clock_agrees() {
+    for (hours, waits) in [(0, true), (2, false)] {
+        let mut run = run(opened(plan(steps())));
+        then(&mut run, acting(0));
+        let until = T0 + SignedDuration::from_hours(hours) + SignedDuration::from_secs(2);
+        let why = "refused".to_owned();
+        let failed =
+            EventBody::Failed { step: StepIndex(0), attempt: 1, why, retry_at: Some(until), passed_over: false };
+        then(&mut run, failed);
+        let decided = next(&run, &world());
+        assert_eq!((decided.wake_at.is_some(), decided.observe.is_empty()), (waits, waits), "a rest of {hours} h");
+
+        let looked = Look { count: 1, again: until, why: "no answer".into() };
+        let mut world = World { looks: [(StepIndex(0), looked)].into(), ..world() };
+        let waiting = self::run(opened(plan(steps())));
+        assert_eq!(next(&waiting, &world).observe.is_empty(), waits, "a look again in {hours} h");
+        let mut unsure = self::run(opened(plan(steps())));
+        then(&mut unsure, acting(0));
+        then(&mut unsure, EventBody::Lost { step: StepIndex(0), attempt: 1, why: "no answer".into() });
+        world.now = T0;
+        assert_eq!(next(&unsure, &world).observe.is_empty(), waits, "a look at a doubt again in {hours} h");
+    }
+}
+
+#[test]
+fn a_run_cancelled_while_a_step_is_being_undone_finishes_that_undo_and_begins_no_other() {
+    let steps = vec![step("fence-a", Verb::DatabaseFence, &[]), step("fence-b", Verb::StorageFence, &[0])];
+    let mut run = run(opened(plan(steps)));
+    for index in [0, 1] {
+        then(&mut run, acting(index));
+        then(&mut run, done(index, true));
+    }
+    then(&mut run, EventBody::Unwinding { why: "test".into() });
+    then(&mut run, EventBody::Undoing { step: StepIndex(1) });
+    let cancel = order("bob", CommandBody::Cancel { unwind: false });
+    then(&mut run, EventBody::Commanded { inbox: 1, command: cancel, refused: None });
+    then(&mut run, EventBody::TakenOver { holder: "another/1".into() });
+    let busy = World { busy: [StepIndex(1)].into(), ..world() };
+    assert_eq!(next(&run, &busy), Next::default(), "it is under way");
+    let decided = next(&run, &world());
+    assert_eq!((decided.undo, decided.record.len()), (Some(StepIndex(1)), 1));
+    then(&mut run, decided.record[0].clone());
+    then(&mut run, EventBody::Undone { step: StepIndex(1), output: Output::new() });
+    assert_eq!(next(&run, &world()).record, [EventBody::Closed { outcome: Outcome::Cancelled }]);
+}

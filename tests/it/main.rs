@@ -22,6 +22,7 @@ mod engine;
 mod evidence;
 mod general;
 mod manifest;
+mod matrix;
 mod postgres;
 mod probe;
 mod real;
