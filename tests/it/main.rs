@@ -28,6 +28,7 @@ mod probe;
 mod real;
 mod rfc2136;
 mod s3;
+mod scenario;
 mod stage;
 mod standby;
 mod store;
