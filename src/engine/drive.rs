@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
@@ -77,6 +78,8 @@ struct Drive<'a> {
     progress: &'a mut dyn Progress,
     stop: watch::Receiver<Stop>,
     orders_at: Duration,
+    /// What the wall clock and the monotonic clock showed at the beginning.
+    began: (Timestamp, Duration),
 }
 
 impl Engine {
@@ -107,6 +110,7 @@ impl Engine {
             progress,
             stop,
             orders_at: Duration::ZERO,
+            began: (self.clock.now(), self.clock.monotonic()),
         };
         drive.run().await
     }
@@ -189,8 +193,15 @@ impl Drive<'_> {
         Ok(())
     }
 
+    /// The time by which is decided: the wall clock of the beginning, carried on by the monotonic clock. A wall clock that is
+    /// set in the middle of a run neither stretches a rest nor cuts it short, and ends no cool-down.
+    fn now(&self) -> Timestamp {
+        let (wall, monotonic) = self.began;
+        wall.saturating_add(self.engine.clock.monotonic().saturating_sub(monotonic)).unwrap_or(wall)
+    }
+
     fn decide(&mut self) -> Result<Next, EngineError> {
-        self.world.now = self.engine.clock.now();
+        self.world.now = self.now();
         self.world.interrupted = *self.stop.borrow() != Stop::No;
         let next = decide::next(&self.ledger.run, &self.world);
         for body in &next.record {
@@ -314,7 +325,7 @@ impl Drive<'_> {
     }
 
     fn land(&mut self, landed: Landed) -> Result<(), EngineError> {
-        self.world.now = self.engine.clock.now();
+        self.world.now = self.now();
         match landed {
             Landed::Observed(index, Observed::Unknown { why }) => {
                 self.world.busy.remove(&index);
@@ -350,7 +361,7 @@ impl Drive<'_> {
 
     /// Waits for the first thing that happens: something lands, an order may have come, the lease wants renewing, a rest
     /// is over, the process is asked to end.
-    async fn wait(&mut self, wake_at: Option<jiff::Timestamp>) -> Result<(), EngineError> {
+    async fn wait(&mut self, wake_at: Option<Timestamp>) -> Result<(), EngineError> {
         self.check()?;
         let orders = self.orders_at.saturating_sub(self.engine.clock.monotonic());
         let wake =

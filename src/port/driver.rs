@@ -1,7 +1,8 @@
 //! What a driver promises.
 //!
 //! 1. `observe` never changes anything. `survey`, `preflight` and `Heartbeat::newest` neither.
-//! 2. `act` is safe to call again after an observation said `Ready`: doing it twice does no more harm than once.
+//! 2. `act` is safe to call again after an observation said `Ready`: doing it twice does no more harm than once. `undo`
+//!    looks first, so it is safe to call again at any time: whoever takes a run over goes on with an undo that was begun.
 //! 3. A lost reply, a timeout, a closed connection during an act is `Attempt::Unknown`, never `NotApplied`.
 //! 4. `act` and `undo` ask `permit.live()` before each effect and answer `NotApplied { retry: false }` when it is out.
 //! 5. Nothing they return contains a secret.

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -145,11 +145,15 @@ pub(crate) enum Dies {
     After,
 }
 
+/// Asked before each append, with its number from 0 and its events: whether the process dies there, and how.
+pub(crate) type Doom = Box<dyn Fn(i64, &[(Timestamp, EventBody)]) -> Option<Dies> + Send + Sync>;
+
 /// A store whose process dies at a chosen append. Everything before it is kept.
 pub(crate) struct Mortal {
     pub(crate) inner: Arc<dyn Store>,
-    pub(crate) appends_left: AtomicI64,
-    pub(crate) dies: Dies,
+    appends: AtomicI64,
+    dead: AtomicBool,
+    doom: Doom,
     pub(crate) slow: Slow,
 }
 
@@ -172,9 +176,19 @@ impl Slow {
 }
 
 impl Mortal {
-    /// On a store that outlives it, for this many appends.
-    pub(crate) fn new(inner: Arc<dyn Store>, appends: i64, dies: Dies) -> Self {
-        Self { inner, appends_left: AtomicI64::new(appends), dies, slow: Slow::default() }
+    /// Dies at append number `at`, from 0.
+    pub(crate) fn new(inner: Arc<dyn Store>, at: i64, dies: Dies) -> Self {
+        Self::doomed(inner, Box::new(move |number, _| (number == at).then_some(dies)))
+    }
+
+    /// Dies where `doom` says so.
+    pub(crate) fn doomed(inner: Arc<dyn Store>, doom: Doom) -> Self {
+        Self { inner, appends: AtomicI64::new(0), dead: AtomicBool::new(false), doom, slow: Slow::default() }
+    }
+
+    /// Appends that were asked for so far.
+    pub(crate) fn appends(&self) -> i64 {
+        self.appends.load(Ordering::SeqCst)
     }
 }
 
@@ -199,9 +213,13 @@ impl Journal for Mortal {
         events: Vec<(Timestamp, EventBody)>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            let left = self.appends_left.fetch_sub(1, Ordering::SeqCst);
-            if left <= 0 {
-                if left == 0 && self.dies == Dies::After {
+            if self.dead.load(Ordering::SeqCst) {
+                return Err(dead());
+            }
+            let number = self.appends.fetch_add(1, Ordering::SeqCst);
+            if let Some(dies) = (self.doom)(number, &events) {
+                self.dead.store(true, Ordering::SeqCst);
+                if dies == Dies::After {
                     self.inner.append(permit, run, after, events).await?;
                 }
                 return Err(dead());

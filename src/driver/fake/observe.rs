@@ -28,7 +28,8 @@ pub(super) fn facts(script: &Script, state: &State, call: &Call) -> Facts {
     let role = |region: &crate::model::RegionName, alive: Role| {
         if script.dead.contains(region) { Role::Unknown("no answer".into()) } else { alive }
     };
-    let source = if state.has(Verb::DatabaseReverse) {
+    // A reversal before the promotion made the *destination* a copy (`member: destination`).
+    let source = if state.has(Verb::DatabaseReverse) && promoted {
         Role::Standby
     } else if fenced {
         Role::ReadOnly

@@ -66,6 +66,9 @@ impl Driver for Fake {
             if self.world.strikes(&self.script, &call.step, "unseen", |t| t.unseen) {
                 return Observed::Unknown { why: "the script lets nothing be seen".into() };
             }
+            if call.in_doubt && self.world.strikes(&self.script, &call.step, "unseen_in_doubt", |t| t.unseen_in_doubt) {
+                return Observed::Unknown { why: "the script lets nothing be seen of a try in doubt".into() };
+            }
             if self.world.strikes(&self.script, &call.step, "refuse", |t| t.refuse) {
                 let facts = self.world.with(|state| observe::facts(&self.script, state, call));
                 return Observed::Refused {
@@ -119,7 +122,13 @@ impl Driver for Fake {
             if self.world.strikes(&self.script, &call.step, "fail_undo", |t| t.fail_undo) {
                 return Attempt::NotApplied { why: "the script lets the undo fail".into(), retry: true };
             }
-            self.apply(permit, call, true);
+            // Like a real thing it looks first: what was taken back already is not taken back again.
+            if self.world.applied().contains(&call.step) {
+                self.apply(permit, call, true);
+            }
+            if self.world.strikes(&self.script, &call.step, "lose_undo_reply", |t| t.lose_undo_reply) {
+                return Attempt::Unknown { why: "the script lost the reply of the undo".into() };
+            }
             Attempt::Applied { output: Map::new(), facts: Facts::default() }
         })
     }

@@ -38,8 +38,12 @@ pub struct Trouble {
     pub lose_request: u32,
     /// Looks that see nothing.
     pub unseen: u32,
+    /// Looks that see nothing while the outcome of a try is unknown.
+    pub unseen_in_doubt: u32,
     /// Looks that refuse: expected something else.
     pub refuse: u32,
     /// Undos that fail.
     pub fail_undo: u32,
+    /// Undos that are applied and whose reply is lost.
+    pub lose_undo_reply: u32,
 }

@@ -128,7 +128,7 @@ impl Promises {
             }
             Happening::Sent(tag, ask) => self.sent(tag, ask, store)?,
             Happening::Arrived(tag, ask, reply, _) => self.arrived(tag, ask, reply, world)?,
-            Happening::Note { .. } => {}
+            Happening::Ended { .. } | Happening::Note { .. } => {}
         }
         self.world(world)
     }

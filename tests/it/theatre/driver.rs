@@ -9,7 +9,10 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use lifeboat::{
     driver::fake,
-    model::{Attempt, Endpoint, Facts, FenceProof, Loss, Observed, Output, RegionName, Role, Side, TargetName, Verb},
+    model::{
+        Attempt, Capability, Endpoint, Facts, FenceProof, Loss, Observed, Output, RegionName, Role, Side, StepName,
+        TargetName, Verb,
+    },
     port::{Call, Clock, Descriptor, Driver, Drivers, Permit},
 };
 
@@ -21,13 +24,19 @@ use super::{
 
 /// The driver of every target and every general verb, as this process has opened it.
 pub(crate) fn drivers(hall: &Arc<Hall>, process: &str, clock: &Arc<dyn Clock>) -> Drivers {
-    let driver: Arc<dyn Driver> =
-        Arc::new(Worldly { hall: Arc::clone(hall), process: process.to_owned(), clock: Arc::clone(clock) });
+    let driver: Arc<dyn Driver> = Arc::new(Worldly {
+        hall: Arc::clone(hall),
+        process: process.to_owned(),
+        clock: Arc::clone(clock),
+        surveys: None,
+    });
+    let surveyed = |capability| -> Arc<dyn Driver> {
+        let (hall, process, clock) = (Arc::clone(hall), process.to_owned(), Arc::clone(clock));
+        Arc::new(Worldly { hall, process, clock, surveys: Some(capability) })
+    };
+    let targets = [("orders-db", Capability::Database), ("uploads", Capability::Storage), ("www", Capability::Dns)];
     Drivers {
-        targets: ["orders-db", "uploads", "www"]
-            .map(|name| (TargetName::new(name).unwrap(), Arc::clone(&driver)))
-            .into_iter()
-            .collect(),
+        targets: targets.map(|(name, kind)| (TargetName::new(name).unwrap(), surveyed(kind))).into_iter().collect(),
         general: Verb::ALL.iter().map(|verb| (*verb, Arc::clone(&driver))).collect(),
     }
 }
@@ -39,6 +48,8 @@ struct Worldly {
     hall: Arc<Hall>,
     process: String,
     clock: Arc<dyn Clock>,
+    /// What kind of target it is asked for the roles of.
+    surveys: Option<Capability>,
 }
 
 /// What one server said, as seen from here.
@@ -81,7 +92,12 @@ fn side(region: &RegionName, seen: &Seen) -> Side {
 impl View {
     fn facts(&self, call: &Call) -> Facts {
         let sides = vec![side(&call.source, &self.source), side(&call.destination, &self.destination)];
-        Facts { sides, ..Facts::default() }
+        // As both say.
+        let replicates = match (self.source.answer(), self.destination.answer()) {
+            (Some(source), Some(destination)) if !source.standby => Some(destination.follows),
+            _ => None,
+        };
+        Facts { sides, replicates, ..Facts::default() }
     }
 }
 
@@ -192,6 +208,8 @@ impl Worldly {
     }
 
     async fn look(&self, call: &Call) -> Observed {
+        let call = call.oriented();
+        let call = call.as_ref();
         let tag = self.tag(None, call, false);
         match call.verb {
             Verb::DatabaseFence => {
@@ -248,10 +266,14 @@ impl Worldly {
                 Some(_) => Observed::Ready { facts: Facts::default() },
                 None => Observed::Unknown { why: "the pager does not answer".into() },
             },
+            // The buckets of this world have everything.
+            Verb::StoragePromote => {
+                let loss = Some(Loss::none("objects", "both buckets were listed"));
+                Observed::Ready { facts: Facts { loss, ..Facts::default() } }
+            }
             Verb::StorageFence
             | Verb::StorageUnfence
             | Verb::StorageCatchUp
-            | Verb::StoragePromote
             | Verb::StorageVerify
             | Verb::StorageReverse
             | Verb::ProbeAwait
@@ -294,6 +316,8 @@ impl Worldly {
         if !permit.live() {
             return lease_lost();
         }
+        let call = call.oriented();
+        let call = call.as_ref();
         match call.verb {
             Verb::DatabaseFence => self.fence(permit, call, tag).await,
             Verb::DatabaseUnfence => self.unfence(permit, call, tag).await,
@@ -323,15 +347,28 @@ impl Worldly {
                 Some(_) => applied(Facts::default()),
                 None => lost("it was to be announced"),
             },
-            Verb::StorageFence
-            | Verb::StorageUnfence
+            // A bucket answers where its region does.
+            Verb::StorageFence => match self.server(tag, &call.source).await {
+                Seen::Answered(_) => {
+                    let (method, effect) = ("denyPolicy".into(), "an upload was refused".into());
+                    applied(Facts { fence: Some(FenceProof { method, effect }), ..Facts::default() })
+                }
+                Seen::Refused | Seen::Silent => no("the bucket of the source does not answer", true),
+            },
+            Verb::StorageUnfence
             | Verb::StorageCatchUp
             | Verb::StoragePromote
             | Verb::StorageVerify
             | Verb::StorageReverse
-            | Verb::ProbeAwait
             | Verb::Approve
             | Verb::Wait => applied(Facts::default()),
+            // The service is healthy where its database takes writes.
+            Verb::ProbeAwait => match self.server(tag, &call.destination).await.role() {
+                Role::Primary => applied(Facts::default()),
+                role @ (Role::Standby | Role::ReadOnly | Role::Down(_) | Role::Unknown(_)) => {
+                    no(format!("the service of {} is not healthy: its database is {role}", call.destination), true)
+                }
+            },
         }
     }
 
@@ -487,6 +524,7 @@ impl Driver for Worldly {
             let attempt = match call.verb {
                 _ if !permit.live() => lease_lost(),
                 Verb::DatabaseFence => self.unfence(permit, call, &tag).await,
+                Verb::StorageFence => applied(Facts::default()),
                 Verb::DnsSwitch => self.switch(permit, &call.destination, &call.source, &tag).await,
                 _ => no("it cannot be taken back", false),
             };
@@ -497,5 +535,36 @@ impl Driver for Worldly {
 
     fn endpoints(&self, _: &Call) -> Vec<Endpoint> {
         Vec::new()
+    }
+
+    fn survey(&self) -> BoxFuture<'_, Facts> {
+        Box::pin(async move {
+            let regions: Vec<String> = self.hall.world().places.keys().cloned().collect();
+            let region = |name: &str| RegionName::new(name).unwrap();
+            let tag = Tag {
+                process: self.process.clone(),
+                run: "orders-1".parse().unwrap(),
+                step: StepName::new("survey").unwrap(),
+                attempt: 0,
+                undo: false,
+                term: None,
+            };
+            let mut sides = Vec::new();
+            match self.surveys {
+                Some(Capability::Database) => {
+                    for name in regions {
+                        let seen = self.server(&tag, &region(&name)).await;
+                        sides.push(side(&region(&name), &seen));
+                    }
+                }
+                Some(Capability::Dns) => {
+                    if let Some(Reply::Value(name)) = self.ask(&tag, Ask::DnsRead).await {
+                        sides.push(Side { region: region(&name), role: Role::Primary, position: None });
+                    }
+                }
+                Some(Capability::Storage | Capability::General) | None => {}
+            }
+            Facts { sides, ..Facts::default() }
+        })
     }
 }

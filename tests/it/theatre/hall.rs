@@ -15,6 +15,7 @@ use lifeboat::{
 
 use super::{
     links::Net,
+    process::Ended,
     world::{Ask, Reply, World},
 };
 
@@ -55,6 +56,8 @@ pub(crate) enum Happening<'a> {
     Sent(&'a Tag, &'a Ask),
     /// A request that changes something arrived; `again`: for the second time.
     Arrived(&'a Tag, &'a Ask, &'a Reply, bool),
+    /// A life ended.
+    Ended { process: &'a str, end: &'a Ended },
     /// A fault, a person's deed, an outside event: words for the story.
     Note { who: &'a str, what: String },
 }
@@ -78,6 +81,7 @@ impl fmt::Display for Happening<'_> {
                 let again = if *again { " AGAIN" } else { "" };
                 write!(f, "world    {ask:?} of {} arrived{again}: {reply:?}", tag.process)
             }
+            Self::Ended { process, end } => write!(f, "{process:8} ends: {end}"),
             Self::Note { who, what } => write!(f, "{who:8} {what}"),
         }
     }

@@ -112,6 +112,8 @@ struct Inside {
     cuts: Vec<Cut>,
     planned: Vec<Planned>,
     store_read_only: bool,
+    /// What a request, and a reply, takes when nothing else is said.
+    pace: Duration,
     controls: BTreeMap<String, Arc<Control>>,
 }
 
@@ -145,6 +147,7 @@ impl Net {
             cuts: Vec::new(),
             planned: Vec::new(),
             store_read_only: false,
+            pace: Duration::ZERO,
             controls: BTreeMap::new(),
         };
         Self { inside: Mutex::new(inside) }
@@ -152,6 +155,11 @@ impl Net {
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every request and every reply takes this long. With it a story has moments between sending, arriving and hearing.
+    pub(crate) fn pace(&self, pace: Duration) {
+        self.inside().pace = pace;
     }
 
     /// Faults by chance on the links to the store, and on those to the world.
@@ -226,7 +234,7 @@ impl Net {
         }
         let of_store = request.word.starts_with("store.");
         let rates = if of_store { inside.store } else { inside.world };
-        by_chance(&mut inside.dice, rates, request)
+        by_chance(&mut inside.dice, rates, request, inside.pace)
     }
 
     fn refuses_writes(&self) -> bool {
@@ -285,7 +293,7 @@ impl Net {
     }
 }
 
-fn by_chance(dice: &mut Dice, rates: Rates, request: &Request<'_>) -> Fate {
+fn by_chance(dice: &mut Dice, rates: Rates, request: &Request<'_>, pace: Duration) -> Fate {
     let at = dice.below(1_000);
     let late = rates.late * u64::from(request.changes && request.word != "db.unfence");
     let twice = rates.twice * u64::from(request.changes && request.word != "db.unfence");
@@ -313,7 +321,7 @@ fn by_chance(dice: &mut Dice, rates: Rates, request: &Request<'_>) -> Fate {
     // The inbox and the stops are read ten times a second by whoever drives a run; that they take no time hides nothing and
     // halves the work.
     if rates.jitter_ms == 0 || matches!(request.word, "store.inbox" | "store.stops") {
-        return Fate::Pass { there: Duration::ZERO, back: Duration::ZERO };
+        return Fate::Pass { there: pace, back: pace };
     }
     Fate::Pass { there: dice.time(0, rates.jitter_ms), back: dice.time(0, rates.jitter_ms) }
 }

@@ -11,6 +11,7 @@
 //! - **Wall clock** ([`Process::wall_jumps`]): forwards or backwards, whenever. The monotonic clock never jumps.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     sync::{
@@ -31,7 +32,11 @@ use lifeboat::{
 };
 use tokio::sync::watch;
 
-use super::{driver, hall::Hall, links::StoreLink};
+use super::{
+    driver,
+    hall::{Hall, Happening},
+    links::StoreLink,
+};
 
 /// The hands on one life: it is told to freeze, to go on, to die.
 #[derive(Debug, Default)]
@@ -147,6 +152,17 @@ pub(crate) enum Ended {
     Died,
 }
 
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rested(rest) => write!(f, "{rest:?}"),
+            Self::Stopped(words) => f.write_str(words),
+            Self::Broken(words) => write!(f, "BROKEN: {words}"),
+            Self::Died => f.write_str("died"),
+        }
+    }
+}
+
 /// A machine on which one process at a time lives.
 pub(crate) struct Process {
     pub(crate) name: String,
@@ -163,10 +179,15 @@ pub(crate) struct Process {
     pub(crate) stays: AtomicBool,
 }
 
+/// What is asked before a run is opened.
+pub(crate) type Asking =
+    Box<dyn FnOnce(Arc<dyn Store>, Arc<dyn Clock>, Drivers) -> BoxFuture<'static, Result<Opened, String>> + Send>;
+
 /// What a life is for.
-#[derive(Debug, Clone)]
 pub(crate) enum Task {
     Start(Box<Opened>),
+    /// Asks first, as the program does: what is found becomes the first event, or words why there is none.
+    Ask(Asking),
     /// Takes a run over; with `order`, gives the order to resume where it would stay paused otherwise.
     Resume(RunId, bool),
 }
@@ -225,6 +246,7 @@ impl Process {
                     opened.kind, opened.plan.source, opened.plan.destination
                 )
             }
+            Task::Ask(_) => format!("begins life {number}: asks"),
             Task::Resume(run, _) => format!("begins life {number}: resume {run}"),
         });
         let vessel = Vessel { life: Some(Box::pin(life.goes(task))), control: Arc::clone(&self.control) };
@@ -232,7 +254,7 @@ impl Process {
             (Arc::clone(&self.alive), Arc::clone(&self.ended), Arc::clone(&self.hall), self.name.clone());
         tokio::spawn(async move {
             let end = vessel.await.unwrap_or(Ended::Died);
-            hall.note(&name, || format!("ends: {end:?}"));
+            hall.tell(&Happening::Ended { process: &name, end: &end });
             *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
             alive.store(false, Ordering::SeqCst);
         });
@@ -301,8 +323,16 @@ fn stopped(error: &EngineError) -> Ended {
 
 impl Life {
     async fn goes(self, task: Task) -> Ended {
+        let task = match task {
+            Task::Ask(ask) => match ask(Arc::clone(&self.store), Arc::clone(&self.clock), self.drivers.clone()).await {
+                Ok(opened) => Task::Start(Box::new(opened)),
+                Err(words) => return Ended::Stopped(words),
+            },
+            task @ (Task::Start(_) | Task::Resume(..)) => task,
+        };
         let key = match &task {
             Task::Start(opened) => LeaseKey { group: opened.plan.group.name.clone(), rehearsal: opened.rehearsal },
+            Task::Ask(_) => return Ended::Broken("asked twice".into()),
             Task::Resume(run, _) => match engine::load(&self.store, run).await {
                 Ok(run) => LeaseKey { group: run.id.group, rehearsal: run.opened.rehearsal },
                 Err(error) => return stopped(&error),
@@ -326,6 +356,7 @@ impl Life {
                     Err(error) => return Ended::Stopped(error.to_string()),
                 }
             }
+            Task::Ask(_) => return Ended::Broken("asked twice".into()),
             Task::Resume(id, order) => match self.recover(hold, &id, order).await {
                 Ok(run) => run,
                 Err(error) => return stopped(&error),

@@ -169,6 +169,7 @@ impl Ask {
 }
 
 /// What a server says of itself.
+#[expect(clippy::struct_excessive_bools, reason = "four answers to four questions")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) standby: bool,
@@ -177,6 +178,8 @@ pub(crate) struct Answer {
     pub(crate) timeline: u32,
     pub(crate) position: u64,
     pub(crate) newest: Duration,
+    /// A standby that takes in what the other region's primary writes.
+    pub(crate) follows: bool,
 }
 
 /// The answer to an [`Ask`].
@@ -281,8 +284,10 @@ impl World {
         }
         match ask {
             Ask::Look { region } => {
+                let follows = self.follows_now(region);
                 let place = self.place(region);
                 Reply::Server(Answer {
+                    follows,
                     standby: place.standby,
                     read_only: place.read_only,
                     old_sessions: place.old_sessions && !place.standby,
@@ -350,6 +355,19 @@ impl World {
             }
             Ask::Announced { key } => Reply::Yes(self.announced.contains(key)),
         }
+    }
+
+    /// The region's server is a standby that takes in what another's primary writes.
+    fn follows_now(&self, region: &str) -> bool {
+        let Some(place) = self.places.get(region) else { return false };
+        let led = |(other, leads): (&String, &Place)| {
+            other != region
+                && leads.health == Health::Up
+                && !leads.locked
+                && !leads.standby
+                && leads.timeline == place.timeline
+        };
+        self.replicating && place.standby && self.places.iter().any(led)
     }
 
     /// Makes a server a standby of the other, as a rewind does: never one that clients write to.
