@@ -18,6 +18,7 @@ mod servers;
 
 mod cli;
 mod conformance;
+mod disk;
 mod engine;
 mod evidence;
 mod general;
