@@ -21,6 +21,7 @@ mod conformance;
 mod disk;
 mod engine;
 mod evidence;
+mod fuzz;
 mod general;
 mod manifest;
 mod memory;
