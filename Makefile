@@ -10,7 +10,7 @@ CARGO ?= cargo
 LOCKED := --locked
 say = @printf '\n== %s (%s)\n' "$(1)" "$$(date -u +%H:%M:%SZ)"
 
-.PHONY: help install-deps build demo test fmt clippy doc doctest architecture nextest simulate mutants bench deny
+.PHONY: help install-deps build demo test fmt clippy doc doctest architecture nextest simulate mutants bench fuzz deny
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,19 @@ mutants: ## Plant bugs, one at a time, and count how soon the simulation finds e
 
 bench: ## Measure
 	$(CARGO) bench $(LOCKED)
+
+# Without a sanitizer a stable compiler will do: our own code has no unsafe block, so what is looked for are panics.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= documents journals dns s3 expressions words
+
+fuzz: ## Fuzz each target for a minute; FUZZ_SECONDS=…, FUZZ_TARGETS=… (needs cargo-fuzz; `make test` runs a bounded part)
+	@for target in $(FUZZ_TARGETS); do \
+	  printf '\n== fuzz %s\n' "$$target"; \
+	  mkdir -p "fuzz/artifacts/$$target" "fuzz/target/corpus/$$target"; \
+	  seeds="$$([ "$$target" = documents ] && echo tests/manifest/good tests/manifest/bad runbooks || echo "fuzz/corpus/$$target")"; \
+	  $(CARGO) fuzz run --sanitizer none "$$target" "fuzz/target/corpus/$$target" $$seeds \
+	    -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024; \
+	done
 
 deny: ## Licences, bans and advisories (needs cargo-deny and its advisory database)
 	$(CARGO) deny check

@@ -92,6 +92,15 @@ pub enum AppError {
     /// The journal makes no record.
     #[error("could not make the record of the run")]
     Record(#[source] RecordError),
+    /// A run came to rest, and its record is not kept.
+    #[error("run {run} stands as its journal says, and its record could not be kept")]
+    Unkept {
+        /// The run.
+        run: RunId,
+        /// Why not.
+        #[source]
+        source: Box<AppError>,
+    },
     /// The machine did not do what it was asked.
     #[error("could not {intent}")]
     Machine {
@@ -121,7 +130,7 @@ impl AppError {
             | Self::Missing { .. }
             | Self::Route(_) => Fault::Usage,
             Self::Store { source, .. } | Self::Engine(EngineError::Journal { source, .. }) => store_fault(source),
-            Self::Lease(_) | Self::Engine(EngineError::LeaseLost { .. }) => Fault::Unavailable,
+            Self::Lease(_) | Self::Unkept { .. } | Self::Engine(EngineError::LeaseLost { .. }) => Fault::Unavailable,
             Self::Engine(EngineError::Illegal { .. } | EngineError::NoDriver { .. })
             | Self::Driver { .. }
             | Self::Record(_)
@@ -158,38 +167,46 @@ impl AppError {
             Self::Store { source: StoreError::Corrupt { .. }, .. } => {
                 Some("keep the store as it is, and go on with another (--store, --data-dir)".into())
             }
-            Self::Store { source: StoreError::Unavailable { source, .. }, .. } => match source.downcast_ref() {
-                Some(etcd::Trouble::Silent { .. } | etcd::Trouble::Full { .. } | etcd::Trouble::Refused { .. }) => {
-                    Some(
-                        "check the cluster that --store or LIFEBOAT_STORE names: `etcdctl endpoint status --cluster`"
-                            .into(),
-                    )
-                }
-                // It says itself what to do.
-                Some(
-                    etcd::Trouble::Forbidden { .. }
-                    | etcd::Trouble::TooLarge { .. }
-                    | etcd::Trouble::Stranger { .. }
-                    | etcd::Trouble::Tls(_)
-                    | etcd::Trouble::Client(_)
-                    | etcd::Trouble::Chance,
-                ) => None,
-                None => Some(
-                    "check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into(),
-                ),
-            },
+            Self::Unkept { run, .. } => Some(format!(
+                "mend that; `lifeboat run show {run}` shows how the run stands, and `lifeboat run resume {run}` writes the record"
+            )),
+            Self::Store { source: StoreError::Unavailable { source, .. }, .. }
+            | Self::Lease(LeaseError::Store { source: StoreError::Unavailable { source, .. }, .. }) => {
+                out_of_reach(source.as_ref())
+            }
             Self::Engine(EngineError::Journal { run, .. } | EngineError::LeaseLost { run, .. }) => {
                 Some(format!("look with `lifeboat run show {run}`, then go on with `lifeboat run resume {run}`"))
             }
             Self::Driver { .. } => Some("correct the target's settings in the documents".into()),
             Self::Settings(_)
             | Self::Findings { .. }
-            | Self::Lease(_)
+            | Self::Lease(LeaseError::Lost { .. } | LeaseError::Store { .. })
             | Self::Route(_)
             | Self::Store { .. }
             | Self::Engine(_)
             | Self::Record(_)
             | Self::Machine { .. } => None,
+        }
+    }
+}
+
+/// What to do about a store that could not be reached, read or written.
+fn out_of_reach(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<String> {
+    match source.downcast_ref() {
+        Some(etcd::Trouble::Silent { .. } | etcd::Trouble::Full { .. } | etcd::Trouble::Refused { .. }) => {
+            Some("check the cluster that --store or LIFEBOAT_STORE names: `etcdctl endpoint status --cluster`".into())
+        }
+        // It says itself what to do.
+        Some(
+            etcd::Trouble::Forbidden { .. }
+            | etcd::Trouble::TooLarge { .. }
+            | etcd::Trouble::Stranger { .. }
+            | etcd::Trouble::Tls(_)
+            | etcd::Trouble::Client(_)
+            | etcd::Trouble::Chance,
+        ) => None,
+        None => {
+            Some("check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into())
         }
     }
 }

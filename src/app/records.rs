@@ -22,8 +22,12 @@ pub struct Kept {
 
 impl App {
     /// Builds the record of a run as it stands, and keeps it: with line breaks in the file, for people, and without in
-    /// the store.
+    /// the store. What keeps it from that says nothing about the run.
     pub(super) async fn keep(&self, id: &RunId) -> Result<(Record, Kept), AppError> {
+        self.write(id).await.map_err(|source| AppError::Unkept { run: id.clone(), source: Box::new(source) })
+    }
+
+    async fn write(&self, id: &RunId) -> Result<(Record, Kept), AppError> {
         let record = self.build(id).await?;
         let file = self.settings.evidence().join(format!("{id}.json"));
         write(&file, |out| Ok(serde_json::to_writer_pretty(out, &record)?))

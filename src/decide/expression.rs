@@ -18,11 +18,11 @@ use minijinja::{
 };
 use serde_json::{Map, Value};
 
+use super::bound;
+
 /// Instructions that one evaluation may take. The longest sensible condition takes about 50; 50,000 take under a
 /// millisecond.
 const FUEL: u64 = 50_000;
-/// Bytes of an expression: more is data, not a condition.
-const MAX_TEXT: usize = 64 << 10;
 
 /// The names that a context holds besides `steps`.
 pub const TOP_NAMES: &[&str] = &["source", "destination", "group", "run", "steps"];
@@ -62,10 +62,18 @@ pub enum ExprError {
     #[error("the expression takes more than {FUEL} steps")]
     OutOfFuel,
     /// It is larger than any sensible expression.
-    #[error("the expression has {bytes} bytes; {MAX_TEXT} are allowed")]
+    #[error("the expression has {bytes} bytes; {} are allowed", bound::MAX_TEXT)]
     TooLong {
         /// Its size.
         bytes: usize,
+    },
+    /// It nests or chains more than any sensible expression.
+    #[error("the expression has more than {allowed} {what}; make it in several steps")]
+    TooDeep {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many are allowed.
+        allowed: usize,
     },
     /// A condition that is neither true nor false.
     #[error("a condition must be true or false, and this one is {found}")]
@@ -122,7 +130,7 @@ pub fn is_template(text: &str) -> bool {
 
 /// Compiles a condition and lists the names that it uses.
 pub fn compile_check(text: &str) -> Result<Vec<UsedName>, ExprError> {
-    bounded(text)?;
+    bound::expression(text)?;
     let plain = without_subscripts(text);
     let expression = STRICT.compile_expression_owned(plain.clone())?;
     if let Err(error) = TRIAL.compile_expression_owned(plain.clone())?.eval(()) {
@@ -136,7 +144,7 @@ pub fn compile_check_text(text: &str) -> Result<Vec<UsedName>, ExprError> {
     if !is_template(text) {
         return Ok(Vec::new());
     }
-    bounded(text)?;
+    bound::template(text)?;
     let plain = without_subscripts(text);
     let names = {
         // A template borrows its text from the environment's lifetime, so it needs one of its own.
@@ -160,7 +168,7 @@ pub fn constant(text: &str) -> Option<bool> {
 
 /// Whether a condition holds.
 pub fn holds(text: &str, context: &Value) -> Result<bool, ExprError> {
-    bounded(text)?;
+    bound::expression(text)?;
     let value = STRICT.compile_expression_owned(text.to_owned())?.eval(in_context(context))?;
     match value.kind() {
         ValueKind::Bool => Ok(value.is_true()),
@@ -174,7 +182,7 @@ pub fn render(text: &str, context: &Value) -> Result<String, ExprError> {
     if !is_template(text) {
         return Ok(text.to_owned());
     }
-    bounded(text)?;
+    bound::template(text)?;
     Ok(STRICT.render_str(text, in_context(context))?)
 }
 
@@ -194,10 +202,6 @@ fn render_value(value: &Value, context: &Value) -> Result<Value, ExprError> {
     }
 }
 
-fn bounded(text: &str) -> Result<(), ExprError> {
-    if text.len() > MAX_TEXT { Err(ExprError::TooLong { bytes: text.len() }) } else { Ok(()) }
-}
-
 /// A trial without a context fails for many reasons that a real context takes away; a word that does not exist stays.
 fn unknown_word(error: Error) -> Result<(), ExprError> {
     match ExprError::from(error) {
@@ -205,6 +209,7 @@ fn unknown_word(error: Error) -> Result<(), ExprError> {
         ExprError::Undefined { .. }
         | ExprError::OutOfFuel
         | ExprError::TooLong { .. }
+        | ExprError::TooDeep { .. }
         | ExprError::NotACondition { .. }
         | ExprError::Failed { .. } => Ok(()),
     }
@@ -355,7 +360,7 @@ mod tests {
     fn a_runaway_expression_ends() {
         let text = "{% for a in range(10000) %}{% for b in range(10000) %}{{ b }}{% endfor %}{% endfor %}";
         assert_eq!(render(text, &context()), Err(ExprError::OutOfFuel));
-        assert!(matches!(holds(&"(".repeat(20_000), &context()), Err(ExprError::Syntax { .. })));
+        assert!(matches!(holds(&"(".repeat(20_000), &context()), Err(ExprError::TooDeep { .. })));
         assert!(matches!(holds(&"1".repeat(70_000), &context()), Err(ExprError::TooLong { .. })));
     }
 

@@ -12,6 +12,7 @@
 //!    without another try, or unknown.
 //! 5. After unknown the only answer is to observe again; a run whose step stays unknown pauses for a person.
 
+mod bound;
 mod context;
 mod doubt;
 mod ending;

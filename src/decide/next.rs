@@ -257,13 +257,17 @@ fn judge(run: &Run, world: &World, index: StepIndex, step: &PlanStep, observed: 
         }
         Observed::Ready { facts } => match gate(run, index, facts, world.now) {
             Gate::Open => {
-                next.record.push(EventBody::Acting { step: index, attempt: tries + 1, facts: facts.clone() });
+                next.record.push(EventBody::Acting {
+                    step: index,
+                    attempt: tries.saturating_add(1),
+                    facts: facts.clone(),
+                });
                 next.act.push(index);
             }
             Gate::Shut(reasons) => next.record.push(EventBody::Blocked { step: index, reasons, facts: facts.clone() }),
         },
         Observed::Refused { facts, .. } if run.opened.rehearsal && after_simulated(run, step) => {
-            next.record.push(EventBody::Acting { step: index, attempt: tries + 1, facts: facts.clone() });
+            next.record.push(EventBody::Acting { step: index, attempt: tries.saturating_add(1), facts: facts.clone() });
             next.act.push(index);
         }
         Observed::Refused { expected, found, .. } if step.best_effort => {

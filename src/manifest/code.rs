@@ -154,8 +154,8 @@ codes! {
         the fence and the promotion.";
 
     BadExpression = "LB0201", Error, "expression that does not compile",
-        "`when`, `verify` and the {{ }} in parameters are minijinja expressions. This one has a syntax error, or uses a \
-        filter, test or function that does not exist.";
+        "`when`, `verify` and the {{ }} in parameters are minijinja expressions. This one has a syntax error, uses a \
+        filter, test or function that does not exist, or nests or chains more than any sensible expression.";
     UnknownStepInExpression = "LB0202", Error, "expression about an unknown step",
         "The expression names a step that the runbook does not have. In an expression a step is written steps.NAME.OUTPUT, \
         with `_` for `-`: the lag of promote-db is steps.promote_db.lag_bytes.";

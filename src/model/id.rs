@@ -160,8 +160,9 @@ impl std::str::FromStr for RunId {
         let bad = || BadRunId { found: text.to_owned() };
         let (group, number) = text.rsplit_once('-').ok_or_else(bad)?;
         let group = GroupName::new(group).map_err(|_| bad())?;
-        let number: u64 = number.parse().map_err(|_| bad())?;
-        if number == 0 { Err(bad()) } else { Ok(Self { group, number }) }
+        let id = Self { group, number: number.parse().map_err(|_| bad())? };
+        // One run, one name: `orders-017` and `orders-+17` are none.
+        if id.number == 0 || id.to_string() != text { Err(bad()) } else { Ok(id) }
     }
 }
 impl TryFrom<String> for RunId {
@@ -212,7 +213,7 @@ mod tests {
         let id: RunId = "orders-eu-17".parse().unwrap();
         assert_eq!((id.group.as_str(), id.number), ("orders-eu", 17));
         assert_eq!(id.to_string(), "orders-eu-17");
-        for bad in ["orders", "orders-", "-1", "orders-x", "orders-0"] {
+        for bad in ["orders", "orders-", "-1", "orders-x", "orders-0", "orders-017", "orders-+17"] {
             assert!(bad.parse::<RunId>().is_err(), "{bad}");
         }
     }

@@ -67,11 +67,16 @@ pub struct Run {
 }
 
 impl Run {
-    /// Begins a run from its first event.
+    /// Begins a run from its first event, which holds a plan that can be walked.
     pub fn open(id: RunId, first: &Event) -> Result<Self, IllegalEvent> {
         let (EventBody::Opened(opened), 1) = (&first.body, first.seq) else {
             return Err(IllegalEvent { event: word(&first.body), subject: id.to_string(), state: "not open".into() });
         };
+        // What walks the plan later relies on it: a need that is none would be a place outside of it.
+        if let Err(bad) = opened.plan.check() {
+            let state = format!("without a plan that holds together ({bad})");
+            return Err(IllegalEvent { event: word(&first.body), subject: id.to_string(), state });
+        }
         let by = &opened.requested_by;
         Ok(Self {
             id,

@@ -10,6 +10,7 @@ use std::{
 };
 
 mod control;
+mod faults;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;

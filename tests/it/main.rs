@@ -18,8 +18,10 @@ mod servers;
 
 mod cli;
 mod conformance;
+mod disk;
 mod engine;
 mod evidence;
+mod fuzz;
 mod general;
 mod manifest;
 mod matrix;

@@ -3,6 +3,7 @@
 mod contract;
 mod disk;
 mod etcd;
+mod faults;
 mod processes;
 pub(crate) mod story;
 

@@ -31,12 +31,16 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-pub use self::params::descriptor;
 use self::{
     client::{Bucket, Trouble},
     leave::Leave,
     operation::Stop,
     survey::{Measured, Measurements},
+};
+pub use self::{
+    observe::Marker,
+    params::descriptor,
+    policy::{BadPolicy, holds_fence, with_fence, without_fence},
 };
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, RegionName, Verb},

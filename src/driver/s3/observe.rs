@@ -28,18 +28,25 @@ use crate::{
 
 /// What `.lifeboat/primary.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Marker {
+pub struct Marker {
     /// The region that serves.
-    pub(super) region: RegionName,
+    pub region: RegionName,
     /// The region that it took over from.
-    pub(super) from: RegionName,
+    pub from: RegionName,
     /// The run that said so.
-    pub(super) run: String,
+    pub run: String,
     /// When, by the clock of the machine that ran it.
-    pub(super) at: Timestamp,
+    pub at: Timestamp,
     /// This bucket is a standby that could not be fenced, and that is known.
     #[serde(default)]
-    pub(super) unfenced: bool,
+    pub unfenced: bool,
+}
+
+impl Marker {
+    /// Reads the object's body.
+    pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
 }
 
 /// What one bucket showed.

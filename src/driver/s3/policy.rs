@@ -24,16 +24,16 @@ const DENIED: &[&str] = &[
 /// A policy that could not be changed safely.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the bucket's policy is no JSON object with a list of statements")]
-pub(super) struct BadPolicy;
+pub struct BadPolicy;
 
 /// Whether the policy holds our statement.
-pub(super) fn holds_fence(policy: Option<&str>) -> Result<bool, BadPolicy> {
+pub fn holds_fence(policy: Option<&str>) -> Result<bool, BadPolicy> {
     let Some(text) = policy else { return Ok(false) };
     Ok(statements(&parse(text)?)?.iter().any(ours))
 }
 
 /// The policy with our statement added; every other statement stays as it is.
-pub(super) fn with_fence(policy: Option<&str>, bucket: &str) -> Result<String, BadPolicy> {
+pub fn with_fence(policy: Option<&str>, bucket: &str) -> Result<String, BadPolicy> {
     let mut object = match policy {
         Some(text) => parse(text)?,
         None => Map::from_iter([("Version".to_owned(), json!("2012-10-17"))]),
@@ -48,7 +48,7 @@ pub(super) fn with_fence(policy: Option<&str>, bucket: &str) -> Result<String, B
 }
 
 /// What is left without our statement; `None`: nothing, so the policy goes.
-pub(super) fn without_fence(policy: &str) -> Result<Option<String>, BadPolicy> {
+pub fn without_fence(policy: &str) -> Result<Option<String>, BadPolicy> {
     let mut object = parse(policy)?;
     let mut all = statements(&object)?;
     all.retain(|statement| !ours(statement));

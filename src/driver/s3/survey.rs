@@ -51,7 +51,7 @@ pub(super) struct Measured {
 /// The bucket's own marker.
 pub(super) async fn marker(bucket: &Bucket) -> Result<Option<(Marker, String)>, Trouble> {
     let Some((bytes, etag)) = bucket.get(MARKER).await? else { return Ok(None) };
-    match serde_json::from_slice(&bytes) {
+    match Marker::read(&bytes) {
         Ok(marker) => Ok(Some((marker, etag))),
         Err(error) => Err(Trouble::NotAsked(format!("{MARKER} in {} is not understood: {error}", bucket.region))),
     }

@@ -268,6 +268,25 @@ fn a_promotion_that_failed_its_verify_may_have_been_applied() {
     assert!(run.past_no_return());
 }
 
+#[test]
+fn a_journal_whose_plan_does_not_hold_together_is_refused_and_nobody_walks_it() {
+    type Spoil = fn(&mut Plan);
+    let damages: [(Spoil, &str); 4] = [
+        (|plan| plan.steps[1].needs = vec![StepIndex(u32::MAX)], "step number 4294967295"),
+        (|plan| plan.steps[0].needs = vec![StepIndex(0)], "wait for each other"),
+        (|plan| plan.steps[1] = plan.steps[0].clone(), "two steps are named"),
+        (|plan| plan.steps.clear(), "at least one step"),
+    ];
+    for (spoil, why) in damages {
+        let mut damaged = plan(steps());
+        spoil(&mut damaged);
+        let body = EventBody::Opened(Box::new(opened(damaged)));
+        let first = Event { seq: 1, term: Term(1), at: Timestamp::UNIX_EPOCH, body };
+        let refused = Run::replay("orders-1".parse().unwrap(), &[first]).unwrap_err();
+        assert!(refused.to_string().contains(why), "{refused}");
+    }
+}
+
 fn any_step() -> impl Strategy<Value = StepIndex> {
     (0..4_u32).prop_map(StepIndex)
 }

@@ -86,6 +86,11 @@ pub async fn soa(server: SocketAddr, zone: &Name, timeout: Duration) -> Result<S
     }
 }
 
+/// What the bytes of a reply say about the records of one name and type; `None`: they are no DNS message.
+pub fn understand(bytes: &[u8], name: &Name, kind: RecordType) -> Option<Answer> {
+    Message::from_vec(bytes).ok().map(|reply| read(&reply, name, wire_type(kind)))
+}
+
 async fn fetch(server: SocketAddr, name: &Name, kind: rr::RecordType, timeout: Duration) -> Result<Message, Answer> {
     let mut question = Message::query();
     question.metadata.recursion_desired = false;

@@ -21,8 +21,8 @@ use std::{fmt, net::IpAddr};
 use hickory_proto::rr::{self, RData, rdata};
 
 pub use self::{
-    ask::{Answer, Soa, ask, soa},
-    update::{BadKey, Expect, Key, KeyFault, Replacement, Reply, rehearse, replace},
+    ask::{Answer, Soa, ask, soa, understand},
+    update::{BadKey, Expect, Key, KeyFault, Replacement, Reply, Signed, rehearse, replace},
 };
 pub use hickory_proto::rr::Name;
 

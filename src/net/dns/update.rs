@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hickory_proto::{
     op::{Message, OpCode, Query, ResponseCode, UpdateMessage},
     rr::{
-        DNSClass, Name, RData, Record, RecordType as WireType, TSigner,
+        DNSClass, Name, RData, Record, RecordType as WireType, TSigVerifier, TSigner,
         rdata::tsig::{self, TSIG, TsigError},
     },
 };
@@ -169,17 +169,10 @@ pub async fn replace(
     now: Timestamp,
     timeout: Duration,
 ) -> Reply {
-    let mut message = blank(zone);
-    for set in sets {
-        conditions(&mut message, set);
-        let mut delete = Record::update0(set.name.clone(), 0, wire_type(set.kind));
-        delete.dns_class = DNSClass::ANY;
-        message.add_update(delete);
-        for data in &set.new.data {
-            message.add_update(Record::from_rdata(set.name.clone(), set.new.ttl, data.clone()));
-        }
+    match Signed::new(zone, key, sets, now) {
+        Ok(update) => update.send(server, timeout).await,
+        Err(unsent) => unsent,
     }
-    send(server, key, message, now, timeout).await
 }
 
 /// Asks for a change that cannot change anything: to delete, from each set, a value that its condition says is not there (RFC 2136
@@ -203,7 +196,10 @@ pub async fn rehearse(
         delete.dns_class = DNSClass::NONE;
         message.add_update(delete);
     }
-    send(server, key, message, now, timeout).await
+    match Signed::of(message, key, now) {
+        Ok(update) => update.send(server, timeout).await,
+        Err(unsent) => unsent,
+    }
 }
 
 /// A value that no service has: from the ranges kept for documentation (RFC 5737, RFC 3849) and the name that never resolves (RFC 6761).
@@ -242,44 +238,83 @@ fn conditions(message: &mut Message, set: &Replacement) {
     }
 }
 
-/// Signs, sends once over TCP (a retransmitted datagram could be applied twice), and believes only a signed reply.
-async fn send(server: SocketAddr, key: &Key, mut message: Message, now: Timestamp, timeout: Duration) -> Reply {
-    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
-    let mut verifier = match message.finalize(&key.signer, seconds) {
-        Ok(Some(verifier)) => verifier,
-        Ok(None) => return Reply::NotSent { why: "the update could not be signed".into() },
-        Err(error) => return Reply::NotSent { why: format!("the update could not be signed: {error}") },
-    };
-    let bytes = match message.to_vec() {
-        Ok(bytes) => bytes,
-        Err(error) => return Reply::NotSent { why: format!("the update does not fit a DNS message: {error}") },
-    };
-    let mut stream = match time::timeout(timeout, TcpStream::connect(server)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Reply::NotSent { why: format!("no TCP connection to {server}: {error}") },
-        Err(_) => {
-            return Reply::NotSent { why: format!("no TCP connection to {server} within {} ms", timeout.as_millis()) };
+/// An update as it leaves: signed, with what its reply is known by.
+pub struct Signed {
+    id: u16,
+    bytes: Vec<u8>,
+    verifier: TSigVerifier,
+    key: Key,
+    now: Timestamp,
+}
+
+impl Signed {
+    /// A replacement of whole sets, all or none. `now` goes into the signature.
+    pub fn new(zone: &Name, key: &Key, sets: &[Replacement], now: Timestamp) -> Result<Self, Reply> {
+        let mut message = blank(zone);
+        for set in sets {
+            conditions(&mut message, set);
+            let mut delete = Record::update0(set.name.clone(), 0, wire_type(set.kind));
+            delete.dns_class = DNSClass::ANY;
+            message.add_update(delete);
+            for data in &set.new.data {
+                message.add_update(Record::from_rdata(set.name.clone(), set.new.ttl, data.clone()));
+            }
         }
-    };
-    let raw = match time::timeout(timeout, wire::exchange(&mut stream, &bytes)).await {
-        Ok(Ok(raw)) => raw,
-        Ok(Err(error)) => {
-            return Reply::Lost { why: format!("the connection to {server} broke after the update was sent: {error}") };
-        }
-        Err(_) => {
-            return Reply::Lost {
-                why: format!("{server} did not reply to the update within {} ms", timeout.as_millis()),
-            };
-        }
-    };
-    let Ok(reply) = Message::from_vec(&raw) else {
-        return Reply::Lost { why: format!("{server} replied to the update with something that is no DNS message") };
-    };
-    if reply.metadata.id != message.metadata.id {
-        return Reply::Lost { why: format!("{server} replied to another message than the update") };
+        Self::of(message, key, now)
     }
-    let signed = verifier.verify(&raw).is_ok();
-    read(&reply, signed, server, |fault| fault.explain(key, server, now))
+
+    fn of(mut message: Message, key: &Key, now: Timestamp) -> Result<Self, Reply> {
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let verifier = match message.finalize(&key.signer, seconds) {
+            Ok(Some(verifier)) => verifier,
+            Ok(None) => return Err(Reply::NotSent { why: "the update could not be signed".into() }),
+            Err(error) => return Err(Reply::NotSent { why: format!("the update could not be signed: {error}") }),
+        };
+        match message.to_vec() {
+            Ok(bytes) => Ok(Self { id: message.metadata.id, bytes, verifier, key: key.clone(), now }),
+            Err(error) => Err(Reply::NotSent { why: format!("the update does not fit a DNS message: {error}") }),
+        }
+    }
+
+    /// The identifier that a reply repeats.
+    pub fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// Sends it once over TCP: a retransmitted datagram could be applied twice.
+    async fn send(self, server: SocketAddr, timeout: Duration) -> Reply {
+        let mut stream = match time::timeout(timeout, TcpStream::connect(server)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Reply::NotSent { why: format!("no TCP connection to {server}: {error}") },
+            Err(_) => {
+                let why = format!("no TCP connection to {server} within {} ms", timeout.as_millis());
+                return Reply::NotSent { why };
+            }
+        };
+        match time::timeout(timeout, wire::exchange(&mut stream, &self.bytes)).await {
+            Ok(Ok(raw)) => self.reply(&raw, server),
+            Ok(Err(error)) => {
+                Reply::Lost { why: format!("the connection to {server} broke after the update was sent: {error}") }
+            }
+            Err(_) => {
+                Reply::Lost { why: format!("{server} did not reply to the update within {} ms", timeout.as_millis()) }
+            }
+        }
+    }
+
+    /// What the bytes that came back say. Only a reply to this update, signed by its key, is believed.
+    pub fn reply(mut self, raw: &[u8], server: SocketAddr) -> Reply {
+        let Ok(reply) = Message::from_vec(raw) else {
+            return Reply::Lost {
+                why: format!("{server} replied to the update with something that is no DNS message"),
+            };
+        };
+        if reply.metadata.id != self.id {
+            return Reply::Lost { why: format!("{server} replied to another message than the update") };
+        }
+        let signed = self.verifier.verify(raw).is_ok();
+        read(&reply, signed, server, |fault| fault.explain(&self.key, server, self.now))
+    }
 }
 
 /// What a reply says. BADKEY and BADSIG cannot be signed (RFC 8945 section 5.3.2); any other reply is believed only when it is.

@@ -5,6 +5,11 @@
 //! never interleave; a writer waits 5 s for another process. It assumes a local file system: locks do not work over NFS
 //! (<https://www.sqlite.org/faq.html#q5>).
 //!
+//! A write or a sync that the disk denies fails every caller of that commit. SQLite goes back to the last commit that succeeded and
+//! writes the pages anew with the next one, so no later success covers bytes that the kernel dropped after a failed `fsync`. Until
+//! then the outcome of what was refused is unknown: when the process dies first, the log may hold it as a whole, or not at all.
+//! Whoever goes on reads the journal, and observes before it acts.
+//!
 //! What was queued when a process died was either committed as a whole or not at all; nobody was answered before the
 //! commit. `journal.rs`, `lease.rs` and `keep.rs` hold the queries, `worker.rs` the threads, `schema.rs` the
 //! file, `problem.rs` what can be wrong with it.

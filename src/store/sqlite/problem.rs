@@ -22,7 +22,10 @@ pub(super) enum Problem {
         source: Arc<io::Error>,
     },
     /// The file cannot be made or opened.
-    #[error("the file {path} cannot be made or opened; let this user read and write it, or name another store")]
+    #[error(
+        "the file {path} cannot be made or opened; let this user read and write it, see that the file system is mounted \
+         for writing, or name another store"
+    )]
     File {
         /// Which.
         path: PathBuf,
@@ -72,7 +75,10 @@ pub(super) enum Problem {
         source: Arc<Error>,
     },
     /// The disk did not do what it was told.
-    #[error("the disk that holds {path} failed; look at the kernel's log, and whether the file system is still there")]
+    #[error(
+        "the disk that holds {path} failed; look at the kernel's log, and whether the file system is still there and \
+         mounted for writing"
+    )]
     Disk {
         /// Which.
         path: PathBuf,
@@ -111,7 +117,18 @@ impl Problem {
     pub(super) fn of(path: &Path, error: Error) -> Self {
         let path = path.to_owned();
         let code = error.sqlite_error_code();
+        // SQLite has no checksums: what a damaged page holds may pass for a row until its columns are read.
+        let unreadable = matches!(
+            error,
+            Error::Utf8Error(..)
+                | Error::FromSqlConversionFailure(..)
+                | Error::InvalidColumnType(..)
+                | Error::IntegralValueOutOfRange(..)
+        );
         let source = Arc::new(error);
+        if unreadable {
+            return Self::Damaged { path, source };
+        }
         match code {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 Self::ReadOnly { path, source }
