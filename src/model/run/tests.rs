@@ -278,9 +278,9 @@ fn a_journal_whose_plan_does_not_hold_together_is_refused_and_nobody_walks_it() 
         (|plan| plan.steps.clear(), "at least one step"),
     ];
     for (spoil, why) in damages {
-        let mut damaged = plan(steps());
-        spoil(&mut damaged);
-        let body = EventBody::Opened(Box::new(opened(damaged)));
+        let mut spoilt = plan(steps());
+        spoil(&mut spoilt);
+        let body = EventBody::Opened(Box::new(opened(spoilt)));
         let first = Event { seq: 1, term: Term(1), at: Timestamp::UNIX_EPOCH, body };
         let refused = Run::replay("orders-1".parse().unwrap(), &[first]).unwrap_err();
         assert!(refused.to_string().contains(why), "{refused}");
