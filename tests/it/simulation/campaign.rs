@@ -56,7 +56,7 @@ pub(crate) fn play(seeds: std::ops::Range<u64>, threads: usize, told: impl Fn(&C
 /// A broken promise as a person reads it: the story, the promise, the command that tells it again.
 pub(crate) fn complaint(tale: &Tale) -> String {
     let again = tale::tell(tale.seed, true);
-    let (at, promise) = again.broken.clone().unwrap_or_else(|| (Duration::ZERO, "nothing, when told again".into()));
+    let (at, promise) = tale.broken.clone().unwrap_or_default();
     // What follows the broken promise explains nothing.
     let until = format!("{:9.3}", at.as_secs_f64());
     let last = again.story.iter().rposition(|line| line.get(..9).is_some_and(|time| time <= until.as_str()));
