@@ -54,15 +54,15 @@ fn in_order(events: &[Event]) {
         }
         let Some(step) = event.body.step() else { continue };
         let legal = match (&event.body, last.get(&step.0)) {
-            (EventBody::Undoing { .. }, _) => done_before.contains(&step.0),
-            // Without an event before it: a person ordered a stuck undo again.
-            (EventBody::Undone { .. }, Some(EventBody::Undoing { .. }) | None) => done_before.contains(&step.0),
-            (EventBody::Undone { .. }, Some(_)) => false,
+            // Without an event before `Undone`: a person ordered a stuck undo again.
+            (EventBody::Undoing { .. }, _) | (EventBody::Undone { .. }, Some(EventBody::Undoing { .. }) | None) => {
+                done_before.contains(&step.0)
+            }
             (EventBody::Stuck { .. }, _) => true,
-            (_, Some(body)) if settled(body) => false,
-            (EventBody::Acting { .. }, Some(EventBody::Acting { .. })) => false,
-            (EventBody::Lost { .. }, None) => false,
-            _ => true,
+            (EventBody::Undone { .. }, Some(_))
+            | (EventBody::Acting { .. }, Some(EventBody::Acting { .. }))
+            | (EventBody::Lost { .. }, None) => false,
+            (_, before) => !before.is_some_and(|body| settled(body)),
         };
         assert!(legal, "{:?} after {:?}", event.body, last.get(&step.0));
         if matches!(event.body, EventBody::Done { .. }) {

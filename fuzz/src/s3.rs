@@ -18,7 +18,7 @@ pub fn s3(input: &[u8]) {
     let lifted = without_fence(&fenced).expect("what was written is read");
     match (&lifted, held) {
         (Some(lifted), Ok(false)) => {
-            assert_eq!(statements(lifted), statements(policy), "another statement was touched")
+            assert_eq!(statements(lifted), statements(policy), "another statement was touched");
         }
         (None, Ok(false)) => assert_eq!(statements(policy), [Value::Null; 0], "a statement was lost"),
         (_, Ok(true) | Err(_)) => {}

@@ -271,7 +271,7 @@ impl Drive<'_> {
         match (self.hands, calls::call(run, index, step, &self.known, self.world.now)) {
             (Hands::Simulated, _) => self.flight.simulate(index, run.tries.get(index.at()).copied().unwrap_or(1)),
             (Hands::Real, Ok(call)) => {
-                self.flight.act(index, driver, self.hold.permit().clone(), self.hold.watch(), call)
+                self.flight.act(index, driver, self.hold.permit().clone(), self.hold.watch(), call);
             }
             (Hands::Real, Err(error)) => {
                 let why = format!("its parameters cannot be filled in: {error}");

@@ -98,13 +98,11 @@ fn attempt(target: targets::Target, input: &[u8], what: &str, artifacts: &Path) 
     let took = processor_time().saturating_sub(before);
     let peak = peak_kib();
     let place = kept.display();
-    match ended {
-        Err(why) => panic!("{what} breaks a promise: {}\nthe input is kept in {place}", reason(why.as_ref())),
-        Ok(()) => {
-            assert!(took < TIME, "{what} takes {took:?} of processor time\nthe input is kept in {place}");
-            assert!(peak < MEMORY, "{what} takes {peak} KiB of memory\nthe input is kept in {place}");
-        }
+    if let Err(why) = ended {
+        panic!("{what} breaks a promise: {}\nthe input is kept in {place}", reason(why.as_ref()));
     }
+    assert!(took < TIME, "{what} takes {took:?} of processor time\nthe input is kept in {place}");
+    assert!(peak < MEMORY, "{what} takes {peak} KiB of memory\nthe input is kept in {place}");
     fs::remove_file(&kept).unwrap();
 }
 

@@ -136,7 +136,7 @@ fn a_disk_that_fills_up_under_a_run_stops_it_until_there_is_room() {
     let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
     let running = Running { child, out };
     running.until("promote-db  begins");
-    let filler = disk.from_outside().join("filler");
+    let filler = disk.seen_from_outside().join("filler");
     let full = fs::write(&filler, vec![1; 4 << 20]).unwrap_err();
     assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
     let ended = running.ends().with(5);

@@ -178,7 +178,7 @@ impl SmallDisk {
     }
 
     /// Where it is, for the test.
-    pub(crate) fn from_outside(&self) -> PathBuf {
+    pub(crate) fn seen_from_outside(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.shell.id()));
         root.join(self.folder.path().strip_prefix("/").unwrap())
     }

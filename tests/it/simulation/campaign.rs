@@ -110,15 +110,11 @@ pub(crate) fn main() -> ExitCode {
         rate(campaign.played),
         campaign.simulated.as_secs_f64() / 3_600.0,
     );
-    match &campaign.broken {
-        Some(tale) => {
-            println!("\n{}", complaint(tale));
-            println!("first broken promise: seed {}", tale.seed);
-            ExitCode::FAILURE
-        }
-        None => {
-            println!("no promise was broken");
-            ExitCode::SUCCESS
-        }
+    if let Some(tale) = &campaign.broken {
+        println!("\n{}", complaint(tale));
+        println!("first broken promise: seed {}", tale.seed);
+        return ExitCode::FAILURE;
     }
+    println!("no promise was broken");
+    ExitCode::SUCCESS
 }

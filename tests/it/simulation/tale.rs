@@ -120,7 +120,7 @@ impl Director {
     }
 
     /// The run that is open, as the journal really stands.
-    async fn open_run(&self) -> Option<Run> {
+    fn open_run(&self) -> Option<Run> {
         let runs = self.hall.memory.runs(None).now_or_never()?.ok()?;
         let open = runs.into_iter().find(|run| run.closed.is_none())?;
         let events = self.hall.memory.read(&open.run, 0).now_or_never()?.ok()?;
@@ -185,7 +185,7 @@ impl Director {
         while self.hall.now() < ends && !self.over() {
             self.sleep(20, 2_500).await;
             self.something_happens().await;
-            self.somebody_goes_on().await;
+            self.somebody_goes_on();
         }
     }
 
@@ -257,7 +257,7 @@ impl Director {
                 self.hall
                     .outside(&format!("replication goes on: {replicating}"), |world| world.replicating = replicating);
             }
-            17..=20 => self.somebody_orders().await,
+            17..=20 => self.somebody_orders(),
             21 => {
                 let how = *self.dice.pick(&[Stop::Gently, Stop::Now]);
                 self.processes[at].stop(how);
@@ -304,8 +304,8 @@ impl Director {
         let _durable = self.hall.memory.order_stop(&order).now_or_never();
     }
 
-    async fn somebody_orders(&mut self) {
-        let Some(run) = self.open_run().await else { return };
+    fn somebody_orders(&mut self) {
+        let Some(run) = self.open_run() else { return };
         let step = self.dice.pick(&run.plan().steps).name.clone();
         let body = match self.dice.below(14) {
             0 | 1 => CommandBody::Pause,
@@ -331,24 +331,23 @@ impl Director {
     }
 
     /// Somebody resumes a run, also where another process drives it; or starts another one, also where one is open.
-    async fn somebody_goes_on(&mut self) {
+    fn somebody_goes_on(&mut self) {
         let idle: Vec<usize> = (0..3).filter(|at| !self.processes[*at].lives()).collect();
         if idle.is_empty() || !self.dice.in_thousand(450) {
             return;
         }
         let at = *self.dice.pick(&idle);
         let driven = idle.len() < 3;
-        match self.open_run().await {
+        match self.open_run() {
             Some(_) if self.dice.in_thousand(60) => self.begins(at),
             Some(run) if !driven || self.dice.in_thousand(300) => {
                 let stays = self.dice.in_thousand(300);
                 self.processes[at].stays.store(stays, std::sync::atomic::Ordering::SeqCst);
                 self.processes[at].begin(Task::Resume(run.id, self.dice.in_thousand(700)));
             }
-            Some(_) => {}
             // Another run in the same direction may follow at once; one that moves back waits for the cool-down.
             None if self.hall.world().name == self.source && self.dice.in_thousand(300) => self.begins(at),
-            None => {}
+            Some(_) | None => {}
         }
     }
 
@@ -360,7 +359,7 @@ impl Director {
         }
         self.hall.world().fencing = Fencing::Honest;
         self.somebody_stops(false);
-        let deadline = self.hall.now() + Duration::from_secs(900);
+        let deadline = self.hall.now() + Duration::from_mins(15);
         let mut given: BTreeMap<String, u32> = BTreeMap::new();
         loop {
             self.sleep(3_000, 3_000).await;
@@ -368,7 +367,7 @@ impl Director {
                 return;
             }
             let lives = self.processes.iter().filter(|process| process.lives()).count();
-            let Some(run) = self.open_run().await else {
+            let Some(run) = self.open_run() else {
                 if lives == 0 {
                     return;
                 }

@@ -54,7 +54,13 @@ async fn append_through_faults(path: &str, closes: bool) {
     if closes {
         drop(store);
     }
-    std::process::exit(0);
+    leave()
+}
+
+/// Nothing of the test follows: the child has said what it came to say.
+#[expect(clippy::exit, reason = "the child is the same test, started again")]
+fn leave() -> ! {
+    std::process::exit(0)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how a test that starts itself again knows that it is the child")]
@@ -66,7 +72,7 @@ fn told() -> Option<(String, bool)> {
 
 fn end(error: &dyn Error) -> ! {
     println!("\nrefused {}", chain(error));
-    std::process::exit(0)
+    leave()
 }
 
 fn run() -> RunId {
@@ -106,7 +112,7 @@ async fn appended(disk: &Disk, path: &Path, fault: Fault) -> Told {
         acknowledged: out
             .lines()
             .filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok())
-            .last()
+            .next_back()
             .unwrap_or(1),
         refused: out.lines().filter_map(|line| line.strip_prefix("refused ")).map(Into::into).collect(),
     }
