@@ -184,7 +184,7 @@ impl Director {
         let ends = self.hall.now() + self.dice.time(8_000, 45_000);
         while self.hall.now() < ends && !self.over() {
             self.sleep(20, 2_500).await;
-            self.something_happens().await;
+            self.something_happens();
             self.somebody_goes_on();
         }
     }
@@ -212,7 +212,7 @@ impl Director {
         self.hall.net.cut(cut);
     }
 
-    async fn something_happens(&mut self) {
+    fn something_happens(&mut self) {
         let at = usize::try_from(self.dice.below(3)).unwrap();
         let name = self.processes[at].name.clone();
         let region = (*self.dice.pick(&["fra", "dub"])).to_owned();
