@@ -92,7 +92,7 @@ pub(super) async fn promote(members: &Members, permit: &Permit, call: &Call) -> 
             Err(attempt) => return attempt,
         },
     };
-    measured(members, &promoted, call, &source).await
+    measured(members, permit, &promoted, call, &source).await
 }
 
 /// Checks the role once more, tells the server to promote and waits for the end of recovery. The caller's deadline ends
@@ -153,7 +153,7 @@ fn told_to_promote(call: &Call, error: &tokio_postgres::Error) -> Attempt {
 }
 
 /// What a promotion that is done has lost.
-async fn measured(members: &Members, session: &Session, call: &Call, source: &Reply) -> Attempt {
+async fn measured(members: &Members, permit: &Permit, session: &Session, call: &Call, source: &Reply) -> Attempt {
     let at = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, pg_current_wal_lsn(), \
               pg_snapshot_xmax(pg_current_snapshot())::text::int8";
     let after = async {
@@ -173,9 +173,15 @@ async fn measured(members: &Members, session: &Session, call: &Call, source: &Re
         Ok(after) => after,
         Err(error) => return told_to_promote(call, &error),
     };
-    if let Err(error) = write_down(session, &members.params.table, (timeline, first), call).await {
-        let error = told(&error);
-        tracing::warn!(error, timeline, "the promotion is done; where its timeline began is not written down");
+    match write_down(session, permit, &members.params.table, (timeline, first), call).await {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!(timeline, "the promotion is done; the lease was lost before its timeline was noted");
+        }
+        Err(error) => {
+            let error = told(&error);
+            tracing::warn!(error, timeline, "the promotion is done; where its timeline began is not written down");
+        }
     }
     let replies = vec![(call.source.clone(), source.clone()), (call.destination.clone(), reply.clone())];
     let mut facts = View { replies }.facts();
@@ -190,23 +196,30 @@ async fn measured(members: &Members, session: &Session, call: &Call, source: &Re
 }
 
 /// Writes down a timeline that just began and the number of its first transaction: whoever else goes on from there is told
-/// by it ([`super::observe::divergence`]).
+/// by it ([`super::observe::divergence`]). `false`: the lease went before, and nothing more was done.
 async fn write_down(
     session: &Session,
+    permit: &Permit,
     table: &str,
     (timeline, first): (i32, i64),
     call: &Call,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<bool, tokio_postgres::Error> {
     let insert = format!("INSERT INTO {table} (region, at, seq) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
     let key = format!("{TIMELINE}{timeline}");
-    let wrote = session.execute(&insert, &[&key, &call.now, &first]).await;
-    match wrote {
+    let statement = match session.prepare(&insert).await {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+            if !permit.live() {
+                return Ok(false);
+            }
             make_table(session, table).await?;
-            session.execute(&insert, &[&key, &call.now, &first]).await.map(drop)
+            session.prepare(&insert).await?
         }
-        other => other.map(drop),
+        other => other?,
+    };
+    if !permit.live() {
+        return Ok(false);
     }
+    session.execute(&statement, &[&key, &call.now, &first]).await.map(|_rows| true)
 }
 
 /// Takes the read-only flag away and waits until this session sees it. A copy of a fenced primary brings its flag
