@@ -83,6 +83,9 @@ pub(crate) struct Promises {
 
 type Broken = Result<(), String>;
 
+/// No run of a tale needs a tenth of these: a journal that grows without end is a loop that nobody leaves.
+const LONGEST_JOURNAL: u64 = 3_000;
+
 fn ensure(holds: bool, promise: impl FnOnce() -> String) -> Broken {
     if holds { Ok(()) } else { Err(promise()) }
 }
@@ -204,6 +207,7 @@ impl Promises {
             return Ok(());
         }
         let run = self.runs.get(id).ok_or_else(|| format!("S1: {id} was written before it was opened"))?;
+        ensure(event.seq < LONGEST_JOURNAL, || format!("liveness: the journal of {id} grows without end"))?;
         self.step_event(run, event)?;
         let run = self.runs.get_mut(id).expect("it was just found");
         run.after(event).map_err(|error| format!("S12: the journal makes no sense: {error}"))?;
