@@ -275,7 +275,9 @@ impl Pair {
     /// its timeline, so a fresh `dub` can follow it.
     pub fn afresh(&self, nodes: &[Node]) {
         for node in nodes {
+            self.end_strays(*node);
             self.kill(*node);
+            self.end_strays(*node);
         }
         for node in nodes {
             fs::remove_dir_all(self.data(*node)).expect("the old data");
@@ -286,6 +288,17 @@ impl Pair {
             self.start_again(*node);
         }
         self.await_streaming(Node::Dub);
+    }
+
+    /// Ends what works on a node's data besides its server: the programs that a reverse began go on when it is given up.
+    fn end_strays(&self, node: Node) {
+        let data = self.data(node).display().to_string();
+        let server = self.pid(node);
+        await_until("the end of what a program began", Duration::from_secs(10), || {
+            let strays: Vec<u32> = working_on(&data).into_iter().filter(|pid| Some(*pid) != server).collect();
+            send("KILL", &strays);
+            strays.is_empty()
+        });
     }
 
     /// Whether a node was told to promote since it got its data: until it has, it is not at rest. The server logs the request
@@ -524,6 +537,14 @@ fn run(command: &mut Command) {
 fn send(signal: &str, pids: &[u32]) {
     let _some_may_be_gone =
         Command::new("kill").arg(format!("-{signal}")).args(pids.iter().map(u32::to_string)).output();
+}
+
+/// Processes that have this folder in their words.
+fn working_on(folder: &str) -> Vec<u32> {
+    let words = |pid: u32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let names =
+        fs::read_dir("/proc").expect("/proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    names.filter(|pid| String::from_utf8_lossy(&words(*pid)).contains(folder)).collect()
 }
 
 fn is_postgres(pid: u32) -> bool {
