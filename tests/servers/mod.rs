@@ -87,9 +87,12 @@ impl Leash {
         self.end();
     }
 
-    /// Sends a signal by name (`TERM`, `STOP`, `CONT`).
+    /// Sends a signal by name (`TERM`, `STOP`, `CONT`). After `STOP` every thread stands still.
     pub fn signal(&self, name: &str) {
         let _sent = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status();
+        if name == "STOP" {
+            await_until("the standstill of a server", Duration::from_secs(10), || stands_still(self.pid));
+        }
     }
 
     fn end(&mut self) {
@@ -98,6 +101,14 @@ impl Leash {
         }
         let _status = self.shell.wait();
     }
+}
+
+/// Whether each thread of a process is stopped, or the process is gone.
+fn stands_still(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads
+        .into_iter()
+        .all(|thread| std::fs::read_to_string(thread.path().join("stat")).map_or(true, |stat| stat.contains(") T ")))
 }
 
 impl Drop for Leash {
