@@ -137,7 +137,7 @@ def peers(folder):
             words, LIMIT, 10, env={**os.environ, "ANSIBLE_HOME": fresh(), "ANSIBLE_LOCALHOST_WARNING": "false"})
     if os.access(dbos, os.X_OK):
         jobs["DBOS, SQLite, in process, chain"] = lambda: timed(
-            [dbos, f"{HERE}/peers/dbos.py", str(STEPS), f"{fresh()}/dbos.sqlite"], LIMIT)
+            [dbos, f"{HERE}/peers/dbos_chain.py", str(STEPS), f"{fresh()}/dbos.sqlite"], LIMIT)
     if os.access(steno, os.X_OK):
         for shape in ("chain", "fan-out"):
             jobs[f"steno, fdatasync, in process, {shape}"] = lambda shape=shape: timed(

@@ -1,4 +1,4 @@
-"""N no-op steps of one DBOS workflow, one after the other, recorded in SQLite: dbos.py N FILE."""
+"""N no-op steps of one DBOS workflow, one after the other, recorded in SQLite: dbos_chain.py N FILE."""
 import sys
 
 from dbos import DBOS
