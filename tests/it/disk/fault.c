@@ -26,7 +26,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define SIZE (64 << 20) /* A sparse file: larger than any store of a test. */
+#define SIZE (8 << 20) /* A sparse file: larger than any store of a test. */
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static long calls, shortened;

@@ -63,34 +63,40 @@ impl Fault {
     }
 }
 
+/// A folder in memory, where a sync costs nothing: what is durable is what the library says, not what a real disk holds.
+pub(crate) fn in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap()
+}
+
 /// The preloaded library, and what it knows of each byte.
 pub(crate) struct Disk {
+    /// Of the library: memory may be mounted so that nothing there can be run.
+    library: TempDir,
+    /// Of what it knows.
     folder: TempDir,
 }
 
 impl Disk {
     /// Builds the library.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let (library, folder) = (tempfile::tempdir().unwrap(), in_memory());
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/disk/fault.c");
         let built = Command::new("cc")
             .args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-ldl", "-o"])
-            .arg(folder.path().join("fault.so"))
+            .arg(library.path().join("fault.so"))
             .output()
             .unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        Self { folder }
+        Self { library, folder }
     }
 
     /// Has a process meet the fault. What earlier processes left is forgotten: it is on the disk.
     pub(crate) fn meets(&self, command: &mut Command, fault: Fault) {
         for entry in fs::read_dir(self.folder.path()).unwrap().map(Result::unwrap) {
-            if entry.file_name() != "fault.so" {
-                fs::remove_file(entry.path()).unwrap();
-            }
+            fs::remove_file(entry.path()).unwrap();
         }
         command
-            .env("LD_PRELOAD", self.folder.path().join("fault.so"))
+            .env("LD_PRELOAD", self.library.path().join("fault.so"))
             .env("DISK_FOLDER", self.folder.path())
             .env("DISK_CALL", format!("{:?}", fault.call).to_lowercase())
             .env("DISK_FILE", fault.file)

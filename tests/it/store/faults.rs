@@ -12,7 +12,7 @@ use lifeboat::{
 };
 
 use super::story::{at, key, lease, note, opened};
-use crate::disk::{Call, Disk, Fault, How, Keep, LOG, MAIN};
+use crate::disk::{Call, Disk, Fault, How, Keep, LOG, MAIN, in_memory};
 
 /// Names the file to a child of these tests, and says whether it closes it.
 const CHILD: &str = "LIFEBOAT_TEST_APPEND_THROUGH_FAULTS";
@@ -151,7 +151,7 @@ async fn each_in_turn(fault: impl Fn(usize) -> Fault, step: usize) -> (usize, Ve
     let disk = Disk::new();
     let mut refused = Vec::new();
     for n in (1..).step_by(step) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = in_memory();
         let path = folder.path().join("lifeboat.db");
         let told = appended(&disk, &path, fault(n)).await;
         if !disk.fired() {
@@ -159,7 +159,7 @@ async fn each_in_turn(fault: impl Fn(usize) -> Fault, step: usize) -> (usize, Ve
             return (n - 1, refused);
         }
         for keep in [Keep::Nothing, Keep::Half, Keep::All] {
-            let copy = tempfile::tempdir().unwrap();
+            let copy = in_memory();
             for file in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
                 fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
             }
