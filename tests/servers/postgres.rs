@@ -16,10 +16,11 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    io::ErrorKind,
     net::{IpAddr, SocketAddr, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -280,7 +281,12 @@ impl Pair {
             self.end_strays(*node);
         }
         for node in nodes {
-            fs::remove_dir_all(self.data(*node)).expect("the old data");
+            self.give_back_memory(*node);
+            // A reverse that was ended in its middle may have taken it away itself.
+            match fs::remove_dir_all(self.data(*node)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => panic!("the old data: {error}"),
+                _gone => {}
+            }
             let _begins_anew = File::create(self.home(*node).join("log"));
             self.lay_out(*node);
         }
@@ -288,6 +294,15 @@ impl Pair {
             self.start_again(*node);
         }
         self.await_streaming(Node::Dub);
+    }
+
+    /// A killed server leaves its System V segment behind, and the system has a few thousand of them: its identifier is the last
+    /// word of the file's seventh line.
+    fn give_back_memory(&self, node: Node) {
+        let file = fs::read_to_string(self.data(node).join("postmaster.pid")).unwrap_or_default();
+        if let Some(id) = file.lines().nth(6).and_then(|line| line.split_whitespace().last()) {
+            let _gone_already = Command::new("ipcrm").args(["-m", id]).stderr(Stdio::null()).status();
+        }
     }
 
     /// Ends what works on a node's data besides its server: the programs that a reverse began go on when it is given up.
@@ -461,13 +476,16 @@ impl Drop for Pair {
         drop(self.leash.take());
         // The folder goes next, so nothing may still write into it.
         await_until("the end of a pair", Duration::from_secs(10), || running.iter().all(|pid| !is_postgres(*pid)));
+        for node in [Node::Fra, Node::Dub] {
+            self.give_back_memory(node);
+        }
     }
 }
 
 /// Settings of both servers. `fsync` is off: these clusters live for seconds, and no test pulls the plug.
 const COMMON: &str = "wal_level = logical\nwal_log_hints = on\nhot_standby = on\nmax_wal_senders = 10\n\
     max_replication_slots = 10\nwal_keep_size = 64MB\nmin_wal_size = 4MB\nshared_buffers = 16MB\nfsync = off\n\
-    max_connections = 100\ndynamic_shared_memory_type = posix\nlog_line_prefix = '%m [%p] '\n\
+    max_connections = 100\ndynamic_shared_memory_type = mmap\nlog_line_prefix = '%m [%p] '\n\
     wal_receiver_status_interval = 1s\n";
 
 /// `password` over loopback: the client's half of SCRAM takes a tenth of a second in an unoptimised build, at each look.
