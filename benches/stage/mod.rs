@@ -108,6 +108,7 @@ impl Shape {
                 },
                 targets: Vec::new(),
                 detection: Detection { period_ms: 100, failure_threshold: 3, observer_quorum: 1 },
+                watch: WatchRules::default(),
                 automation: Automation::Manual,
                 fencing: FencingPolicy::Required,
                 cooldown_seconds: 0,

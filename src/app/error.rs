@@ -81,6 +81,14 @@ pub enum AppError {
         /// Why not.
         why: String,
     },
+    /// A task of the standing controller ended, and with it the process.
+    #[error("the {task} ended: {why}")]
+    Ended {
+        /// Which.
+        task: String,
+        /// Why.
+        why: String,
+    },
     /// There is nothing of the kind.
     #[error("{what}")]
     Missing {
@@ -134,6 +142,7 @@ impl AppError {
             Self::Engine(EngineError::Illegal { .. } | EngineError::NoDriver { .. })
             | Self::Driver { .. }
             | Self::Record(_)
+            | Self::Ended { .. }
             | Self::Machine { .. } => Fault::Failure,
         }
     }
@@ -176,6 +185,9 @@ impl AppError {
             }
             Self::Engine(EngineError::Journal { run, .. } | EngineError::LeaseLost { run, .. }) => {
                 Some(format!("look with `lifeboat run show {run}`, then go on with `lifeboat run resume {run}`"))
+            }
+            Self::Ended { .. } => {
+                Some("this is a defect of lifeboat: start it again, and please report it with its last lines".into())
             }
             Self::Driver { .. } => Some("correct the target's settings in the documents".into()),
             Self::Settings(_)

@@ -121,6 +121,8 @@ mod tests {
         let seen = ProbeSeen {
             region: fra(),
             probe: ProbeName::new("edge").unwrap(),
+            state: crate::model::ProbeState::Unknown,
+            degraded: None,
             rising: 0,
             falling: 0,
             failing_since,
@@ -132,6 +134,8 @@ mod tests {
             group: "orders".parse().unwrap(),
             at: at(1),
             valid_ms: 1,
+            abstains: None,
+            judged: None,
             probes: vec![seen],
             markers: Vec::new(),
         }

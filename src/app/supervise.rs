@@ -3,11 +3,12 @@
 //! Whatever was under way when the process ends at once is an intent without an outcome in the journal; whoever resumes
 //! the run observes it first.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
+    task::{Id, JoinSet},
 };
 
 use crate::{engine::Stop, port::Tied};
@@ -56,5 +57,48 @@ impl Supervision {
         if stop.wait_for(|stop| *stop != Stop::No).await.is_err() {
             futures::future::pending::<()>().await;
         }
+    }
+}
+
+/// Tasks that must all go on. The first to end ends the whole: a process that looks healthy while its judge is gone is worse
+/// than none.
+#[derive(Debug, Default)]
+pub(super) struct Crew {
+    tasks: JoinSet<()>,
+    names: BTreeMap<Id, String>,
+}
+
+/// A task that ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Which.
+    pub(super) task: String,
+    /// Why, as far as it is known.
+    pub(super) why: String,
+}
+
+impl Crew {
+    /// Starts a task that is meant never to end.
+    pub(super) fn board(&mut self, name: String, task: impl Future<Output = ()> + Send + 'static) {
+        let id = self.tasks.spawn(task).id();
+        self.names.insert(id, name);
+    }
+
+    /// Resolves when one of them has ended.
+    pub(super) async fn first_end(&mut self) -> Ended {
+        match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => Ended { task: self.name(id), why: "it came to an end by itself".into() },
+            Some(Err(error)) => Ended { task: self.name(error.id()), why: error.to_string() },
+            None => std::future::pending().await,
+        }
+    }
+
+    fn name(&self, id: Id) -> String {
+        self.names.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Ends all of them.
+    pub(super) async fn dismiss(mut self) {
+        self.tasks.shutdown().await;
     }
 }

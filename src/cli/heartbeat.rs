@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::{Desk, begin, complaint::Complaint, exit::Exit};
-use crate::{
-    app::{Heart, Pulse, identity},
-    model::GroupName,
-};
+use crate::{app::identity, controller::Pulse, model::GroupName};
 
 /// Write markers, run probes, and report what was seen, until it is ended.
 #[derive(Debug, clap::Args)]
@@ -28,7 +25,7 @@ pub(super) struct Args {
     observer: Option<String>,
 }
 
-fn period(text: &str) -> Result<Duration, String> {
+pub(super) fn period(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
     if (0.05..=3_600.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
@@ -41,7 +38,6 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = desk.app()?;
     let (supervision, _) = begin::listen(desk)?;
     let observer = args.observer.unwrap_or_else(identity::host);
-    let heart = Heart { group: args.group, observer, period: args.period };
     let screen = &desk.screen;
     let mut told = |pulse: Pulse<'_>| match pulse {
         Pulse::Beating { report } => screen.progress(format_args!(
@@ -53,9 +49,12 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         Pulse::Moved { target, region } => screen.progress(format_args!("markers of {target} go to {region}")),
         Pulse::Refused { target, why } => screen.warn(format_args!("no region takes markers of {target}: {why}")),
         Pulse::Unpublished { error } => screen.warn(format_args!("a report was not published: {error}")),
+        Pulse::StoodStill { time } => {
+            screen.warn(format_args!("this process stood still for {:.1} s; it looks anew", time.as_secs_f64()));
+        }
     };
     tokio::select! {
-        ended = app.heartbeat(heart, &mut told) => { ended?; Ok(Exit::Success) }
+        ended = app.heartbeat(&args.group, observer, args.period, &mut told) => { ended?; Ok(Exit::Success) }
         () = supervision.asked() => Ok(Exit::Success),
     }
 }

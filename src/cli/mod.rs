@@ -32,6 +32,7 @@ mod run;
 mod runbook;
 mod schema;
 mod screen;
+mod serve;
 mod status;
 mod stop;
 mod switchover;
@@ -62,6 +63,7 @@ Examples:
   lifeboat switchover orders             move it without loss
   lifeboat failover orders               move it although the source may be dead
   lifeboat run resume orders-17          go on with a run that stands still
+  lifeboat serve                         watch all groups, and act where their automation says so
   lifeboat stop --all                    nothing starts or goes on until it is lifted
 
 Environment:
@@ -124,6 +126,7 @@ enum Verb {
     Approve(approve::Args),
     Status(status::Args),
     Stop(stop::Args),
+    Serve(serve::Args),
     Heartbeat(heartbeat::Args),
     Evidence(evidence::Args),
     Runbook(runbook::Args),
@@ -192,6 +195,7 @@ async fn act(verb: Verb, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Approve(args) => approve::run(args, desk).await,
         Verb::Status(args) => status::run(args, desk).await,
         Verb::Stop(args) => stop::run(args, desk).await,
+        Verb::Serve(args) => serve::run(args, desk).await,
         Verb::Heartbeat(args) => heartbeat::run(args, desk).await,
         Verb::Evidence(args) => evidence::run(args, desk).await,
         Verb::Runbook(args) => runbook::run(args, desk),

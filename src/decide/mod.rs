@@ -11,7 +11,11 @@
 //! 4. The intent is recorded, then the act starts. What became of it is judged by [`settle`]: done, failed with or
 //!    without another try, or unknown.
 //! 5. After unknown the only answer is to observe again; a run whose step stays unknown pauses for a person.
+//!
+//! Whether a run should begin at all is judged the same way: answers of probes become a [`streak`], the reports of all observers
+//! a [`verdict`], and a verdict an answer of [`automation`].
 
+pub mod automation;
 mod bound;
 mod context;
 mod doubt;
@@ -23,7 +27,9 @@ mod obey;
 mod predict;
 mod retry;
 mod settle;
+pub mod streak;
 mod unwind;
+pub mod verdict;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     model::{
         Capability, Detection, Effect, Group, MemberRole, Objectives, Plan, PlanStep, Region, RegionName, Retry,
-        RunKind, StepIndex, TargetRef, Undo, Verb,
+        RunKind, StepIndex, TargetRef, Undo, Verb, WatchRules,
     },
     port::{Catalog, Descriptor},
     spec::{ProtectionGroupSpec, RegionSpec, RunbookNames, RunbookSpec, StepSpec},
@@ -251,10 +251,27 @@ fn model_group(document: &Document<ProtectionGroupSpec>) -> Result<Group, Vec<Fi
             failure_threshold: spec.detection.failure_threshold,
             observer_quorum: spec.detection.observer_quorum,
         },
+        watch: watch_rules(spec),
         automation: spec.automation,
         fencing: spec.fencing,
         cooldown_seconds: spec.cooldown_seconds,
         approvals_required: spec.approvals.required,
         runbooks: runbooks.into_iter().filter_map(|(kind, name)| name.clone().map(|name| (kind, name))).collect(),
     })
+}
+
+fn watch_rules(spec: &ProtectionGroupSpec) -> WatchRules {
+    let detection = &spec.detection;
+    // A quarter: the threshold is reached within one more period, and a server in trouble is not flooded.
+    let reprobe = detection.reprobe_seconds.unwrap_or(detection.period_seconds / 4.0).max(0.05);
+    WatchRules {
+        success_threshold: detection.success_threshold,
+        reprobe_ms: milliseconds(reprobe.min(detection.period_seconds)),
+        hold_down_ms: milliseconds(detection.hold_down_seconds),
+        failing_probes: detection.failing_probes,
+        correlated: detection.correlated.iter().map(|set| set.probes.iter().cloned().collect()).collect(),
+        // Probes hold only strings, numbers, lists and maps with string keys: they always serialise.
+        references: detection.references.iter().filter_map(|probe| serde_json::to_value(probe).ok()).collect(),
+        after: spec.after.clone(),
+    }
 }

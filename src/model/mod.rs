@@ -5,6 +5,7 @@ mod fact;
 mod id;
 mod objective;
 mod plan;
+mod report;
 mod run;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -18,8 +19,11 @@ pub use fact::{Attempt, Divergence, Facts, FenceProof, Loss, Observed, Output, R
 pub use id::{Actor, BadName, GroupName, ProbeName, RegionName, RunId, RunbookName, StepName, TargetName, Term};
 pub use objective::{Objectives, Phase};
 pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};
+pub use report::{Judged, MarkerSeen, ObserverReport, ProbeSeen, ProbeState, VerdictSeen};
 pub use run::{IllegalEvent, Outcome, PauseReason, Run, RunKind, RunState};
 pub use step::{Blocker, SkippedBy, StepState};
 pub use stop::{StopOrder, stopped};
-pub use topology::{Automation, Detection, Endpoint, FencingPolicy, Group, MemberRole, Provider, Region, TargetRef};
+pub use topology::{
+    Automation, Detection, Endpoint, FencingPolicy, Group, MemberRole, Provider, Region, TargetRef, WatchRules,
+};
 pub use verb::{Capability, Effect, Verb};

@@ -28,6 +28,7 @@ pub(crate) fn group() -> Group {
             target("www", Capability::Dns),
         ],
         detection: Detection { period_ms: 100, failure_threshold: 3, observer_quorum: 1 },
+        watch: WatchRules::default(),
         automation: Automation::Manual,
         fencing: FencingPolicy::Required,
         cooldown_seconds: 3_600,

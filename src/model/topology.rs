@@ -1,11 +1,11 @@
 //! Regions and protection groups, checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Capability, GroupName, Objectives, RegionName, RunKind, RunbookName, TargetName};
+use super::{Capability, GroupName, Objectives, ProbeName, RegionName, RunKind, RunbookName, TargetName};
 
 /// Who runs the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -74,6 +74,39 @@ pub struct Detection {
     pub observer_quorum: u32,
 }
 
+/// How reports become a verdict, and a verdict an act. Not pinned in runs: a run does not ask whether it should have begun.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchRules {
+    /// Healthy probes in a row that make an observer say *up* again.
+    pub success_threshold: u32,
+    /// Milliseconds between two probes of something whose last probe failed.
+    pub reprobe_ms: u64,
+    /// Milliseconds that a region must be down, by verdict, before anything starts by itself.
+    pub hold_down_ms: u64,
+    /// Independent probes of a region that must fail; `None`: all of them.
+    pub failing_probes: Option<u32>,
+    /// Probes that stand on one shared dependency count once.
+    pub correlated: Vec<BTreeSet<ProbeName>>,
+    /// Reference points, as `spec::ProbeSpec`: an observer that reaches none of them abstains.
+    pub references: Vec<Value>,
+    /// Groups that must have left the source before this one follows by itself.
+    pub after: Vec<GroupName>,
+}
+
+impl Default for WatchRules {
+    fn default() -> Self {
+        Self {
+            success_threshold: 2,
+            reprobe_ms: 500,
+            hold_down_ms: 60_000,
+            failing_probes: None,
+            correlated: Vec::new(),
+            references: Vec::new(),
+            after: Vec::new(),
+        }
+    }
+}
+
 /// One protected thing, with its driver's settings. Secrets are references, so the whole value can be pinned and shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetRef {
@@ -100,6 +133,9 @@ pub struct Group {
     pub targets: Vec<TargetRef>,
     /// How an outage is noticed.
     pub detection: Detection,
+    /// How reports become a verdict, and a verdict an act.
+    #[serde(skip)]
+    pub watch: WatchRules,
     /// What happens then.
     pub automation: Automation,
     /// What a promotion needs.

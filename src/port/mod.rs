@@ -15,8 +15,8 @@ pub use driver::{Beat, Call, Concern, Driver, Heartbeat, Known};
 pub use lease::{LeaseError, LeaseKey, LeaseState, Leases, Permit};
 pub use probe::{Health, Prober};
 pub use secrets::{SecretError, Secrets};
-pub use store::{
-    Disposition, InboxEntry, Journal, MarkerSeen, ObserverReport, ProbeSeen, Records, Reports, RunSummary, Stops,
-    Store, StoreError,
-};
+pub use store::{Disposition, InboxEntry, Journal, Records, Reports, RunSummary, Stops, Store, StoreError};
 pub use task::Tied;
+
+/// Words of the store that drivers and faces read, too.
+pub use crate::model::{MarkerSeen, ObserverReport, ProbeSeen};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LeaseKey, Leases, Permit};
 use crate::model::{
-    Command, Event, EventBody, GroupName, Outcome, ProbeName, RegionName, RunId, RunKind, StopOrder, TargetName, Term,
+    Command, Event, EventBody, GroupName, ObserverReport, Outcome, RegionName, RunId, RunKind, StopOrder, Term,
 };
 
 /// What to do about an error.
@@ -172,55 +172,6 @@ pub trait Journal: Send + Sync {
     fn pace(&self) -> Duration {
         Duration::from_millis(100)
     }
-}
-
-/// What one observer saw of one probe.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProbeSeen {
-    /// The region.
-    pub region: RegionName,
-    /// The probe.
-    pub probe: ProbeName,
-    /// Healthy probes in a row, 0 when the last one failed.
-    pub rising: u32,
-    /// Failed probes in a row, 0 when the last one was healthy.
-    pub falling: u32,
-    /// Start of the current streak of failures: the onset, as this observer saw it.
-    pub failing_since: Option<Timestamp>,
-    /// The last healthy probe.
-    pub last_healthy: Option<Timestamp>,
-    /// What the last probe said.
-    pub detail: String,
-}
-
-/// The newest heartbeat marker that a target's primary acknowledged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MarkerSeen {
-    /// The target.
-    pub target: TargetName,
-    /// The region that acknowledged it.
-    pub region: RegionName,
-    /// The marker's own time.
-    pub at: Timestamp,
-    /// The primary's position after it, where it has one.
-    pub position: Option<u64>,
-}
-
-/// What one observer saw of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ObserverReport {
-    /// The observer.
-    pub observer: String,
-    /// The group.
-    pub group: GroupName,
-    /// When it was published.
-    pub at: Timestamp,
-    /// How long it is worth something, in milliseconds.
-    pub valid_ms: u64,
-    /// Its probes.
-    pub probes: Vec<ProbeSeen>,
-    /// Its markers.
-    pub markers: Vec<MarkerSeen>,
 }
 
 /// Reports of observers; the newest of each.

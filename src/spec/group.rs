@@ -4,8 +4,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::TargetSpec;
-use crate::model::{Automation, FencingPolicy, MemberRole, RegionName, RunbookName};
+use super::{ProbeSpec, TargetSpec};
+use crate::model::{Automation, FencingPolicy, GroupName, MemberRole, ProbeName, RegionName, RunbookName};
 
 /// The service that fails over as a whole: its regions, targets, objectives and policy.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct ProtectionGroupSpec {
     /// What happens when the primary region is down.
     #[serde(default = "manual")]
     pub automation: Automation,
+    /// Groups that this one stands on: it fails over by itself only after they have left the source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<GroupName>,
     /// What a promotion needs.
     #[serde(default = "required")]
     pub fencing: FencingPolicy,
@@ -98,16 +101,66 @@ pub struct DetectionSpec {
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 100))]
     pub failure_threshold: u32,
+    /// Healthy probes in a row that make an observer say *up* again.
+    #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 100))]
+    pub success_threshold: u32,
     /// Observers that must agree.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub observer_quorum: u32,
+    /// Seconds between two probes of something whose last probe failed, 0.05 to 3600; default: a quarter of the period, and
+    /// never less than 0.05.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reprobe_seconds: Option<f64>,
+    /// Seconds that the region must have been down, by verdict, before a run starts by itself, 0 to 3600. Longer than the
+    /// partitions that heal by themselves: a cut of 43 seconds has cost a day of repairs elsewhere.
+    #[serde(default = "minute")]
+    pub hold_down_seconds: f64,
+    /// Independent probes of a region that must fail before an observer says *down*; default: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub failing_probes: Option<u32>,
+    /// Probes that stand on one shared dependency: they count once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub correlated: Vec<CorrelatedProbes>,
+    /// Reference points outside the group's regions. An observer that reaches none of them has lost its own network, and
+    /// its word counts for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<ProbeSpec>,
+}
+
+/// Probes that fail together when something they share fails.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CorrelatedProbes {
+    /// What they share: a sign-on, a queue, a certificate.
+    pub dependency: String,
+    /// Their names.
+    pub probes: Vec<ProbeName>,
 }
 
 impl Default for DetectionSpec {
     fn default() -> Self {
-        Self { period_seconds: two_seconds(), failure_threshold: three(), observer_quorum: one() }
+        Self {
+            period_seconds: two_seconds(),
+            failure_threshold: three(),
+            success_threshold: two(),
+            observer_quorum: one(),
+            reprobe_seconds: None,
+            hold_down_seconds: minute(),
+            failing_probes: None,
+            correlated: Vec::new(),
+            references: Vec::new(),
+        }
     }
+}
+
+fn minute() -> f64 {
+    60.0
+}
+fn two() -> u32 {
+    2
 }
 
 fn two_seconds() -> f64 {

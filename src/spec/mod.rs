@@ -13,7 +13,8 @@ mod secret;
 mod target;
 
 pub use group::{
-    Approvals, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec, RunbookNames,
+    Approvals, CorrelatedProbes, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec,
+    RunbookNames,
 };
 pub use params::{
     ApproveParams, CommandParams, HttpParams, NoParams, ProbeAwaitParams, ReverseMember, ReverseParams, WaitParams,

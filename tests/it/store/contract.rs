@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use lifeboat::{
-    model::{Actor, Command, EventBody, Outcome, RunId, StopOrder, Term},
+    model::{Actor, Command, EventBody, Judged, Outcome, ProbeState, RunId, StopOrder, Term},
     port::{Disposition, LeaseError, MarkerSeen, ObserverReport, ProbeSeen, Store, StoreError},
 };
 
@@ -301,9 +301,18 @@ pub(super) async fn a_report_replaces_the_observers_last_one(store: &dyn Store) 
         group: group(of),
         at: at(i64::from(falling)),
         valid_ms: 6000,
+        abstains: Some("its own network is cut".into()),
+        judged: Some(Judged {
+            answer: "hold".into(),
+            reasons: vec!["automation is Manual".into()],
+            command: None,
+            verdicts: Vec::new(),
+        }),
         probes: vec![ProbeSeen {
             region: region("fra"),
             probe: "edge".parse().unwrap(),
+            state: ProbeState::Down,
+            degraded: None,
             rising: 0,
             falling,
             failing_since: Some(at(1)),

@@ -60,6 +60,7 @@ fn plan(name: &str) -> Plan {
             },
             targets: Vec::new(),
             detection: Detection { period_ms: 2000, failure_threshold: 3, observer_quorum: 2 },
+            watch: lifeboat::model::WatchRules::default(),
             automation: Automation::ProposeOnly,
             fencing: FencingPolicy::Required,
             cooldown_seconds: 3600,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lifeboat::model::{
     Actor, Automation, Capability, Detection, FencingPolicy, Group, GroupName, MemberRole, Objectives, OnFailure,
-    Opened, Plan, PlanStep, RegionName, RunKind, RunbookName, TargetName, TargetRef, Verb,
+    Opened, Plan, PlanStep, RegionName, RunKind, RunbookName, TargetName, TargetRef, Verb, WatchRules,
 };
 
 use crate::stage::sample;
@@ -24,6 +24,7 @@ pub(crate) fn group() -> Group {
         objectives: Objectives { recovery_time_seconds: 300, recovery_point_seconds: 10, drill_max_age_seconds: 100 },
         targets: vec![target("orders-db", Capability::Database), target("www", Capability::Dns)],
         detection: Detection { period_ms: 100, failure_threshold: 3, observer_quorum: 1 },
+        watch: WatchRules::default(),
         automation: Automation::Manual,
         fencing: FencingPolicy::Required,
         cooldown_seconds: 3_600,

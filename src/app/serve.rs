@@ -1,0 +1,268 @@
+//! The standing controller, put together: for each group an observer, a judge, and somebody who takes over runs whose process
+//! is gone. All of them are supervised: the first to end ends the whole with its reason.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use super::{
+    App, AppError, Manner, Standing, Supervision,
+    documents::{self, Papers},
+    helm::{AtTheHelm, Listeners, in_words, whole},
+    route,
+    supervise::Crew,
+};
+use crate::{
+    controller::{self, Heart, Helm, Judge, Means, Order, Pulse, Said, Started},
+    engine::Stop,
+    model::{Automation, Group, GroupName, Judged, RegionName, RunId, RunState, TargetName},
+};
+
+/// Between two looks for a run that nobody drives.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// What this process does for the groups.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// The observer's name, unique among those of each group.
+    pub observer: String,
+    /// Time between two markers; `None`: another process writes them.
+    pub markers: Option<Duration>,
+    /// Judge, too, and act where the group's automation says so.
+    pub judges: bool,
+}
+
+/// News of a group.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// The group.
+    pub group: GroupName,
+    /// What.
+    pub what: What,
+}
+
+/// What is new.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// The first report was published.
+    Observing {
+        /// Probes of regions.
+        probes: usize,
+    },
+    /// A target's markers go to another region now.
+    MarkersMoved(TargetName, RegionName),
+    /// No region acknowledges a target's markers.
+    MarkersRefused(TargetName, String),
+    /// The store did not take a report.
+    Unpublished(String),
+    /// This process stood still.
+    StoodStill(Duration),
+    /// The answer, or its reasons, changed.
+    Judged(Judged),
+    /// A failover starts.
+    Starting(Order),
+    /// It was refused, or came to rest.
+    Started(Started),
+    /// A run whose process is gone is driven on by this one.
+    TakenOver(RunId),
+    /// It came to rest.
+    Rested(RunId, String),
+    /// Taking over failed; it is tried again.
+    NotTakenOver(RunId, String),
+}
+
+/// Told of news, from any task.
+pub type Teller = Arc<dyn Fn(News) + Send + Sync>;
+
+impl App {
+    /// Serves until a signal asks it to end, or a part of it fails.
+    pub async fn serve(
+        self: &Arc<Self>,
+        serving: Serving,
+        tell: Teller,
+        listeners: Listeners,
+        supervision: &Supervision,
+    ) -> Result<(), AppError> {
+        let papers = Arc::new(documents::read(&self.settings)?);
+        let groups: Vec<Group> = papers.groups().iter().map(|name| papers.group(name)).collect::<Result<_, _>>()?;
+        if groups.is_empty() {
+            return Err(AppError::Missing {
+                what: "the documents hold no protection group, so there is nothing to watch".into(),
+                remedy: "name the files or folders with --file".into(),
+            });
+        }
+        let mut crew = Crew::default();
+        let helm = Arc::new(AtTheHelm::new(self, &papers, &listeners, supervision.stop()));
+        for group in groups {
+            let (judged, heard) = watch::channel(None);
+            self.board_observer(&mut crew, &papers, &group, &serving, heard, &tell).await?;
+            if serving.judges {
+                self.board_judge(&mut crew, &group, Arc::clone(&helm) as Arc<dyn Helm>, judged, &tell);
+                if group.automation == Automation::Automatic {
+                    self.board_keeper(&mut crew, &group, &helm, &tell);
+                }
+            }
+        }
+        tokio::select! {
+            ended = crew.first_end() => Err(AppError::Ended { task: ended.task, why: ended.why }),
+            () = supervision.asked() => {
+                // Runs under way were told by the same signal: they pause and are resumed by whoever comes. The second signal
+                // does not wait for what is under way.
+                let mut stop = supervision.stop();
+                tokio::select! {
+                    () = helm.driving.none() => {}
+                    _now = stop.wait_for(|stop| *stop == Stop::Now) => {}
+                }
+                crew.dismiss().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// One observer of one group, with markers and probes every `period`, until the future is dropped.
+    pub async fn heartbeat(
+        &self,
+        name: &GroupName,
+        observer: String,
+        period: Duration,
+        told: controller::Told<'_>,
+    ) -> Result<(), AppError> {
+        let papers = documents::read(&self.settings)?;
+        let mut group = papers.group(name)?;
+        group.detection.period_ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+        group.watch.reprobe_ms = group.watch.reprobe_ms.min(group.detection.period_ms);
+        let serves = route::serves(&group, &self.runs_of(name).await?).cloned();
+        let (_nobody_judges, judged) = watch::channel(None);
+        let means = self.means(&group, judged)?;
+        let heart = Heart { regions: papers.regions(&group), group, observer, markers: Some(period), serves };
+        controller::observe(heart, means, told).await;
+        Ok(())
+    }
+
+    async fn board_observer(
+        self: &Arc<Self>,
+        crew: &mut Crew,
+        papers: &Papers,
+        group: &Group,
+        serving: &Serving,
+        judged: watch::Receiver<Option<Judged>>,
+        tell: &Teller,
+    ) -> Result<(), AppError> {
+        // A store that cannot be reached must not keep the observer from its first probe.
+        let serves = self.runs_of(&group.name).await.ok().and_then(|runs| route::serves(group, &runs).cloned());
+        let heart = Heart {
+            group: group.clone(),
+            regions: papers.regions(group),
+            observer: serving.observer.clone(),
+            markers: serving.markers,
+            serves,
+        };
+        let means = self.means(group, judged)?;
+        let (name, tell) = (group.name.clone(), Arc::clone(tell));
+        crew.board(format!("observer of {name}"), async move {
+            let mut told = |pulse: Pulse<'_>| tell(News { group: name.clone(), what: pulsed(&pulse) });
+            controller::observe(heart, means, &mut told).await;
+        });
+        Ok(())
+    }
+
+    /// What an observer of the group works with.
+    fn means(&self, group: &Group, judged: watch::Receiver<Option<Judged>>) -> Result<Means, AppError> {
+        Ok(Means {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            prober: Arc::clone(&self.tools.prober),
+            drivers: self.tools.open_targets(group)?,
+            judged,
+        })
+    }
+
+    fn board_judge(
+        self: &Arc<Self>,
+        crew: &mut Crew,
+        group: &Group,
+        helm: Arc<dyn Helm>,
+        judged: watch::Sender<Option<Judged>>,
+        tell: &Teller,
+    ) {
+        let judge = Judge {
+            group: group.clone(),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            helm,
+            approve,
+            judged,
+        };
+        let (name, tell) = (group.name.clone(), Arc::clone(tell));
+        crew.board(format!("judge of {name}"), async move {
+            let mut told = |said: Said<'_>| {
+                let what = match said {
+                    Said::Judged(judged) => What::Judged(judged.clone()),
+                    Said::Starting(order) => What::Starting(order.clone()),
+                    Said::Started(started) => What::Started(started.clone()),
+                };
+                tell(News { group: name.clone(), what });
+            };
+            judge.run(&mut told).await;
+        });
+    }
+
+    /// Takes over a run of an automatic group whose process is gone. A run that is paused waits for its person.
+    fn board_keeper(self: &Arc<Self>, crew: &mut Crew, group: &Group, helm: &Arc<AtTheHelm>, tell: &Teller) {
+        let (app, name, helm, tell) = (Arc::clone(self), group.name.clone(), Arc::clone(helm), Arc::clone(tell));
+        crew.board(format!("keeper of {name}"), async move {
+            loop {
+                app.clock.sleep(ROUND).await;
+                let Ok(Some(run)) = app.running(&name).await else { continue };
+                let what = match app.keep_going(&run, &helm, &tell).await {
+                    Ok(None) => continue,
+                    Ok(Some(how)) => What::Rested(run, how),
+                    Err(error) => What::NotTakenOver(run, whole(&error)),
+                };
+                tell(News { group: name.clone(), what });
+            }
+        });
+    }
+
+    /// The group's run that should be driven by somebody.
+    async fn running(&self, group: &GroupName) -> Result<Option<RunId>, AppError> {
+        let runs = self.runs_of(group).await?;
+        let Some(open) = runs.iter().find(|run| run.closed.is_none() && !run.rehearsal) else { return Ok(None) };
+        let (run, _) = self.read(&open.run).await?;
+        let waits = matches!(run.state, RunState::Paused { .. } | RunState::Closed { .. });
+        Ok((!waits).then_some(run.id))
+    }
+
+    async fn keep_going(&self, run: &RunId, helm: &AtTheHelm, tell: &Teller) -> Result<Option<String>, AppError> {
+        let hold = match self.stand_by(run, &mut |_| {}).await? {
+            Standing::Over => return Ok(None),
+            Standing::Ours { hold, .. } => *hold,
+        };
+        tell(News { group: run.group.clone(), what: What::TakenOver(run.clone()) });
+        let _aboard = helm.driving.aboard();
+        let (mut progress, stop) = ((helm.listeners)(), helm.stop.clone());
+        let rested = self.take_over(run, hold, None, Manner::default(), progress.as_mut(), stop).await?;
+        Ok(Some(in_words(&rested)))
+    }
+}
+
+fn pulsed(pulse: &Pulse<'_>) -> What {
+    match pulse {
+        Pulse::Beating { report } => What::Observing { probes: report.probes.len() },
+        Pulse::Moved { target, region } => What::MarkersMoved((*target).clone(), (*region).clone()),
+        Pulse::Refused { target, why } => What::MarkersRefused((*target).clone(), (*why).to_owned()),
+        Pulse::Unpublished { error } => What::Unpublished(whole(error)),
+        Pulse::StoodStill { time } => What::StoodStill(*time),
+    }
+}
+
+/// The command that approves a proposal: only for the world that it was made for.
+fn approve(order: &Order) -> String {
+    format!(
+        "lifeboat failover {group} --from {} --to {} --expected-term {} --yes-i-mean {group}",
+        order.source,
+        order.destination,
+        order.term,
+        group = order.group
+    )
+}

@@ -1,0 +1,119 @@
+//! `lifeboat serve`.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Desk, begin,
+    complaint::Complaint,
+    exit::Exit,
+    heartbeat::period,
+    progress::{Told, Underway},
+    screen::Screen,
+};
+use crate::{
+    app::{Listeners, News, Serving, Teller, What, identity},
+    controller::Started,
+    engine::Progress,
+    model::{Event, Judged, Run},
+};
+
+/// Watch every group: probe, report, judge, and propose or start what its automation says.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat serve --observer ams-1                 observe and judge every group in the documents
+  lifeboat serve --observer ams-1 --observe-only  one more vantage point; it starts nothing
+  lifeboat status orders                          what the observers say, the verdict, and what is held back and why
+
+Start one at each vantage point, in different places, all with the same --store. Any number of them may judge: the
+store opens one run at a time. Ctrl-C lets a run that is under way come to rest and pauses it.")]
+pub(super) struct Args {
+    /// The observer's name, unique among those of each group; default: the host's.
+    #[arg(long, value_name = "NAME")]
+    observer: Option<String>,
+    /// Only probe and report: nothing is judged, proposed or started here.
+    #[arg(long)]
+    observe_only: bool,
+    /// Seconds between two heartbeat markers through every primary, 0.05 to 3600.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = period)]
+    markers: Duration,
+    /// Write no markers: another process does.
+    #[arg(long, conflicts_with = "markers")]
+    no_markers: bool,
+}
+
+pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
+    let app = Arc::new(desk.app()?);
+    let (supervision, underway) = begin::listen(desk)?;
+    let observer = args.observer.unwrap_or_else(identity::host);
+    let screen = Arc::clone(&desk.screen);
+    let does = if args.observe_only { "observes" } else { "observes and judges" };
+    screen.progress(format_args!("{observer} {does}; Ctrl-C ends it"));
+    let serving = Serving { observer, markers: (!args.no_markers).then_some(args.markers), judges: !args.observe_only };
+    let tell: Teller = {
+        let screen = Arc::clone(&screen);
+        Arc::new(move |news: News| say(&screen, &news))
+    };
+    let listeners: Listeners = {
+        let screen = Arc::clone(&screen);
+        Arc::new(move || Box::new(Following { screen: Arc::clone(&screen), underway: underway.clone() }))
+    };
+    app.serve(serving, tell, listeners, &supervision).await?;
+    Ok(Exit::Success)
+}
+
+/// Prints the events of a run as they come.
+struct Following {
+    screen: Arc<Screen>,
+    underway: Underway,
+}
+
+impl Progress for Following {
+    fn event(&mut self, event: &Event, run: &Run) {
+        // A daemon's output is a log, so nothing moves and nothing is kept from one event to the next.
+        Told::new(&self.screen, self.underway.clone()).event(event, run);
+    }
+}
+
+fn say(screen: &Screen, news: &News) {
+    let group = &news.group;
+    match &news.what {
+        What::Observing { probes } => {
+            screen.progress(format_args!("{group}: the first report is out, {probes} probes"))
+        }
+        What::MarkersMoved(target, region) => {
+            screen.progress(format_args!("{group}: markers of {target} go to {region}"));
+        }
+        What::MarkersRefused(target, why) => {
+            screen.warn(format_args!("{group}: no region takes markers of {target}: {why}"));
+        }
+        What::Unpublished(why) => screen.warn(format_args!("{group}: a report was not published: {why}")),
+        What::StoodStill(time) => screen.warn(format_args!(
+            "{group}: this process stood still for {:.1} s; it looks anew and abstains until then",
+            time.as_secs_f64()
+        )),
+        What::Judged(judged) => judgement(screen, group, judged),
+        What::Starting(order) => screen.warn(format_args!(
+            "{group}: failing over from {} to {}: {}",
+            order.source, order.destination, order.reason
+        )),
+        What::Started(Started::Refused(why)) => screen.warn(format_args!("{group}: the failover was refused: {why}")),
+        What::Started(Started::Rested { run, how }) | What::Rested(run, how) => {
+            screen.warn(format_args!("{group}: run {run} came to rest: {how}"));
+        }
+        What::TakenOver(run) => screen.warn(format_args!("{group}: nobody drives {run} any more; it goes on here")),
+        What::NotTakenOver(run, why) => screen.warn(format_args!("{group}: {run} could not be taken over: {why}")),
+    }
+}
+
+fn judgement(screen: &Screen, group: &crate::model::GroupName, judged: &Judged) {
+    let regions: Vec<String> =
+        judged.verdicts.iter().map(|verdict| format!("{} {}", verdict.region, verdict.state)).collect();
+    screen.progress(format_args!("{group}: {} ({})", judged.answer, regions.join(", ")));
+    for reason in judged.reasons.iter().chain(judged.verdicts.iter().flat_map(|verdict| &verdict.reasons)) {
+        screen.progress(format_args!("  {reason}"));
+    }
+    if let Some(command) = &judged.command {
+        screen.warn(format_args!("{group}: a failover is proposed; approve it with\n  {command}"));
+    }
+}

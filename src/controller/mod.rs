@@ -1,0 +1,24 @@
+//! Floor 5: the standing loops. An observer probes and reports; a judge listens to all observers, and proposes or starts.
+//!
+//! One pass, for each group:
+//!
+//! 1. [`observe`] probes every region at jittered times, more often after a failure, and folds each answer into its streak.
+//! 2. It publishes what it saw through the store, and abstains when it reaches none of its reference points or was late itself.
+//! 3. [`listen`] ages every report by this process's own clock.
+//! 4. [`judge`] asks `decide` for a verdict on each region and for the answer of the group's automation, and publishes both
+//!    with all reasons beside its own report: `status` prints them.
+//! 5. A start goes through the [`Helm`], which draws, prepares and drives a run as for a person.
+//!
+//! Nothing here changes the world except through the helm. A crash in the middle means that the reports grow old, which the other
+//! observers see, and that the hold-down of this judge begins anew (promise S9).
+
+mod helm;
+mod judge;
+mod listen;
+mod observe;
+mod rota;
+
+pub use helm::{Helm, Order, Outlook, Started};
+pub use judge::{Judge, Said};
+pub use listen::Listener;
+pub use observe::{Heart, Means, Pulse, Told, observe};
