@@ -136,7 +136,7 @@ impl App {
 
     async fn newest_run(&self, drawn: &Drawn) -> Result<Option<RunId>, AppError> {
         let runs = self.runs_of(&drawn.request.group).await?;
-        Ok(runs.into_iter().find(|run| !run.rehearsal).map(|run| run.run))
+        Ok(super::prepare::newest(&runs))
     }
 
     /// One quick look: what would be lost, and whether the destination is fine.

@@ -77,10 +77,11 @@ impl AtTheHelm {
 
     async fn look(&self, group: &Group) -> Result<Outlook, AppError> {
         let (app, name) = (&self.app, &group.name);
+        let key = LeaseKey { group: name.clone(), rehearsal: false };
+        // The term first: whatever runs after it was read has another one.
+        let lease = app.store.lease(&key).await.map_err(AppError::store(format!("look at the lease on {key}")))?;
         let runs = app.runs_of(name).await?;
         let serves = route::serves(group, &runs).cloned();
-        let key = LeaseKey { group: name.clone(), rehearsal: false };
-        let lease = app.store.lease(&key).await.map_err(AppError::store(format!("look at the lease on {key}")))?;
         let way = route::choose(RunKind::Failover, group, &runs, serves.as_ref(), None);
         Ok(Outlook {
             destination: way.ok().map(|way| way.destination),
@@ -99,14 +100,13 @@ impl AtTheHelm {
         for summary in runs.iter().filter(|run| !run.rehearsal) {
             let Some((ended, _)) = summary.closed else { continue };
             let known = self.acted.lock().unwrap_or_else(PoisonError::into_inner).get(&summary.run).copied();
-            let acted = match known {
-                Some(acted) => acted,
-                None => {
-                    let (_, events) = self.app.read(&summary.run).await?;
-                    let acted = history::acted(&events);
-                    self.acted.lock().unwrap_or_else(PoisonError::into_inner).insert(summary.run.clone(), acted);
-                    acted
-                }
+            let acted = if let Some(acted) = known {
+                acted
+            } else {
+                let (_, events) = self.app.read(&summary.run).await?;
+                let acted = history::acted(&events);
+                self.acted.lock().unwrap_or_else(PoisonError::into_inner).insert(summary.run.clone(), acted);
+                acted
             };
             if acted {
                 return Ok(history::cools_until(ended, group.cooldown_seconds));

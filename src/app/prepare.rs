@@ -67,6 +67,8 @@ pub struct Drawn {
     pub drivers: Drivers,
     /// The run of this group that is still open.
     pub open: Option<RunId>,
+    /// The newest real run of this group. The plan stands on it: it says who serves.
+    pub newest: Option<RunId>,
     /// Until when the group cools down.
     pub cooldown_until: Option<Timestamp>,
     /// The order that stops the group.
@@ -79,6 +81,8 @@ pub struct Prepared {
     pub request: Request,
     /// Its first event.
     pub opened: Opened,
+    /// The newest real run that it was prepared for.
+    pub newest: Option<RunId>,
     /// The drivers.
     pub drivers: Drivers,
 }
@@ -108,11 +112,12 @@ impl App {
         let drivers = self.tools.open(&plan)?;
         let key = request.key();
         let open = runs.iter().find(|run| run.closed.is_none() && run.key() == key).map(|run| run.run.clone());
+        let newest = newest(&runs);
         let cooldown_until = self.cooldown(&group, &runs).await?;
         let stopped = self.stopped(&request.group).await?;
         let requested_by = self.settings.actor.clone();
         let plan = Arc::new(plan);
-        Ok(Drawn { request, requested_by, plan, learnt, drivers, open, cooldown_until, stopped })
+        Ok(Drawn { request, requested_by, plan, learnt, drivers, open, newest, cooldown_until, stopped })
     }
 
     /// Everything up to the moment before the run is opened. Refuses what a person would regret.
@@ -178,6 +183,11 @@ impl App {
         }
         Ok(None)
     }
+}
+
+/// The newest real run of a list that is newest first.
+pub(super) fn newest(runs: &[RunSummary]) -> Option<RunId> {
+    runs.iter().find(|run| !run.rehearsal).map(|run| run.run.clone())
 }
 
 pub(super) fn bad_plan(group: &GroupName) -> AppError {
@@ -274,6 +284,6 @@ impl Drawn {
     /// Ready to be opened.
     pub fn prepared(self, outage: Outage, estimates: Vec<(TargetName, Loss)>) -> Prepared {
         let opened = self.opened(outage, estimates);
-        Prepared { request: self.request, opened, drivers: self.drivers }
+        Prepared { request: self.request, opened, newest: self.newest, drivers: self.drivers }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{App, AppError, Order, Prepared, identity, records::Kept};
+use super::{App, AppError, Order, Prepared, identity, prepare::newest, records::Kept};
 use crate::{
     decide::{self, Rest},
     engine::{self, Engine, Hold, Options, Progress, Stop},
@@ -54,6 +54,10 @@ impl App {
     ) -> Result<Rested, AppError> {
         self.unless_stopped(&prepared.request.group).await?;
         let mut hold = self.take(&prepared.request.key(), manner, waiting).await?;
+        if let Err(moved) = self.still_after(&prepared).await {
+            hold.release().await;
+            return Err(moved);
+        }
         let opened = EventBody::Opened(Box::new(prepared.opened));
         let now = self.clock.now();
         let (id, first) = match self.store.open(hold.permit(), now, opened).await {
@@ -70,6 +74,22 @@ impl App {
         let rested = self.drive(run, &mut hold, &prepared.drivers, manner, progress, stop).await;
         hold.release().await;
         rested
+    }
+
+    /// Refuses what was prepared for another world: while it waited for the lease, somebody else's run moved the group.
+    async fn still_after(&self, prepared: &Prepared) -> Result<(), AppError> {
+        let group = &prepared.request.group;
+        match newest(&self.runs_of(group).await?) {
+            Some(run) if !prepared.request.rehearsal && Some(&run) != prepared.newest.as_ref() => {
+                Err(AppError::Refused {
+                    what: format!(
+                        "run {run} came in between, so this one was prepared for a group that stood otherwise"
+                    ),
+                    remedy: format!("see how it stands now with `lifeboat status {group}`"),
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Takes a run over and drives it on: with an order to resume where it would stay paused otherwise.

@@ -79,7 +79,7 @@ fn say(screen: &Screen, news: &News) {
     let group = &news.group;
     match &news.what {
         What::Observing { probes } => {
-            screen.progress(format_args!("{group}: the first report is out, {probes} probes"))
+            screen.progress(format_args!("{group}: the first report is out, {probes} probes"));
         }
         What::MarkersMoved(target, region) => {
             screen.progress(format_args!("{group}: markers of {target} go to {region}"));

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::{Observed, Status, documents},
-    model::{GroupName, Role},
+    model::{GroupName, Judged, Role},
 };
 
 /// Show who serves, what the members say, what runs, and what worries.
@@ -128,4 +128,29 @@ fn observer(screen: &Screen, observed: &Observed) {
         ]
     });
     screen.text(&columns(&markers.collect::<Vec<_>>()));
+    if let Some(why) = &report.abstains {
+        screen.line(format_args!("    {} {why}", tint(Tone::Warn, "abstains:")));
+    }
+    if let Some(judged) = report.judged.as_ref().filter(|_| observed.fresh) {
+        verdict(screen, judged);
+    }
+}
+
+/// What the observer's own process judges, and why.
+fn verdict(screen: &Screen, judged: &Judged) {
+    let regions = judged.verdicts.iter().map(|verdict| {
+        let tone = match verdict.state.as_str() {
+            "up" => Tone::Good,
+            "down" => Tone::Bad,
+            _ => Tone::Warn,
+        };
+        vec![format!("    {}", verdict.region), tint(tone, &verdict.state), verdict.reasons.join("; ")]
+    });
+    screen.text(&columns(&regions.collect::<Vec<_>>()));
+    if judged.answer != "nothing" {
+        screen.line(format_args!("    {} {}", tint(Tone::Warn, &judged.answer), judged.reasons.join("; ")));
+    }
+    if let Some(command) = &judged.command {
+        screen.line(format_args!("    approve it with: {command}"));
+    }
 }

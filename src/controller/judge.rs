@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures::future::{BoxFuture, Either, FutureExt, select};
+use futures::future::{Either, select};
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     helm::{Helm, Order, Outlook, Started},
@@ -19,7 +19,7 @@ use crate::{
         verdict::{Verdict, verdicts},
     },
     model::{Group, Judged, RegionName, VerdictSeen},
-    port::{Clock, Store},
+    port::{Clock, Store, Tied},
 };
 
 /// Pause after a start that was refused, before the next is tried: whatever refused it takes longer than a probe.
@@ -69,6 +69,31 @@ struct Bench {
     refused: Option<(String, Duration)>,
 }
 
+/// A run on its way, in a task of its own: its lease is renewed however long a judgement takes.
+struct Driving {
+    _task: Tied,
+    ended: oneshot::Receiver<Started>,
+}
+
+impl Driving {
+    fn start(helm: &Arc<dyn Helm>, order: Order) -> Self {
+        let (helm, (sender, ended)) = (Arc::clone(helm), oneshot::channel());
+        let task = Tied::start(async move {
+            // Nobody listens any more when the whole process ends.
+            let _ended = sender.send(helm.start(order).await);
+        });
+        Self { _task: task, ended }
+    }
+
+    fn ended(&mut self) -> Option<Started> {
+        match self.ended.try_recv() {
+            Ok(started) => Some(started),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Started::Refused("the task that drove it ended".into())),
+        }
+    }
+}
+
 /// What one judgement came to.
 struct Found {
     judged: Judged,
@@ -78,7 +103,6 @@ struct Found {
 impl Judge {
     /// Judges until the future is dropped.
     pub async fn run(self, told: &mut (dyn FnMut(Said<'_>) + Send)) {
-        let helm = Arc::clone(&self.helm);
         let mut bench = Bench {
             listener: Listener::default(),
             memory: Memory::default(),
@@ -87,7 +111,7 @@ impl Judge {
             refused: None,
         };
         let pace = (Duration::from_millis(self.group.detection.period_ms) / 4).clamp(SHORTEST, LONGEST);
-        let mut under_way: Option<BoxFuture<'_, Started>> = None;
+        let mut under_way: Option<Driving> = None;
         loop {
             let found = self.judge(&mut bench).await;
             let changed = self.judged.borrow().as_ref().is_none_or(|before| !same(before, &found.judged));
@@ -97,21 +121,15 @@ impl Judge {
             self.judged.send_replace(Some(found.judged));
             if let (Some(order), None) = (found.start, &under_way) {
                 told(Said::Starting(&order));
-                under_way = Some(helm.start(order).boxed());
+                under_way = Some(Driving::start(&self.helm, order));
             }
-            let resting = self.clock.sleep(pace);
-            match under_way.take() {
-                None => resting.await,
-                Some(driving) => match select(driving, resting).await {
-                    Either::Left((started, resting)) => {
-                        if let Started::Refused(why) = &started {
-                            bench.refused = Some((why.clone(), self.clock.monotonic() + AFTER_REFUSAL));
-                        }
-                        told(Said::Started(&started));
-                        resting.await;
-                    }
-                    Either::Right(((), driving)) => under_way = Some(driving),
-                },
+            self.clock.sleep(pace).await;
+            if let Some(started) = under_way.as_mut().and_then(Driving::ended) {
+                under_way = None;
+                if let Started::Refused(why) = &started {
+                    bench.refused = Some((why.clone(), self.clock.monotonic() + AFTER_REFUSAL));
+                }
+                told(Said::Started(&started));
             }
         }
     }

@@ -20,9 +20,8 @@ impl Listener {
         for report in reports {
             let since = match old.get(&report.observer) {
                 Some((before, since)) if said_the_same(before, &report) => *since,
-                Some(_) => now,
                 None if first => now.saturating_sub(Duration::from_millis(report.valid_ms).saturating_mul(2)),
-                None => now,
+                Some(_) | None => now,
             };
             self.heard.insert(report.observer.clone(), (report, since));
         }

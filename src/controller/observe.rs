@@ -33,6 +33,8 @@ use crate::{
 const WORTH: u32 = 3;
 /// A store that answers slowly for a moment must not silence an observer.
 const SHORTEST_WORTH: Duration = Duration::from_secs(2);
+/// Reports without news are published no more often than this: each is a write that everybody who shares the store waits for.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 /// A loop that comes back this much later than it wanted to has stood still: the machine was suspended or starved.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 
@@ -202,7 +204,7 @@ impl Observing {
                 self.beat(every);
             }
             if !self.publishing && (self.changed || now >= publish_due) {
-                publish_due = now + period;
+                publish_due = now + period.max(SHORTEST_PAUSE);
                 self.publish();
             }
             let markers = self.heart.markers.map(|_| beat_due);

@@ -44,7 +44,7 @@ impl Rota {
         let Reverse((due, index)) = self.due.peek().copied().filter(|Reverse((due, _))| *due <= now)?;
         self.due.pop();
         self.away.insert(index);
-        Some((index, now - due))
+        Some((index, now.saturating_sub(due)))
     }
 
     /// One came back; it is due again `interval` after it was begun, or now when that is over.
@@ -81,7 +81,7 @@ mod tests {
         let mut rota = Rota::new("ams", &[PERIOD; 1_000], Duration::ZERO);
         let mut tenths = [0; 20];
         while let Some((_, late)) = rota.take(PERIOD) {
-            let due = PERIOD - late;
+            let due = PERIOD.saturating_sub(late);
             tenths[usize::try_from(due.as_millis() / 100).unwrap().min(19)] += 1;
         }
         assert_eq!(tenths.iter().sum::<i32>(), 1_000);
@@ -98,7 +98,7 @@ mod tests {
             assert_eq!(rota.take(begun + PERIOD * 9), None, "it is under way");
             rota.back(0, begun, PERIOD, begun + Duration::from_millis(3));
             let next = rota.next().unwrap();
-            let interval = next - begun;
+            let interval = next.saturating_sub(begun);
             assert!(interval <= PERIOD && interval >= PERIOD * 4 / 5, "{interval:?}");
             seen.insert(interval.as_micros() / 100);
             begun = next;

@@ -215,7 +215,7 @@ fn signals<'a>(group: &'a Group, probes: impl Iterator<Item = &'a ProbeSeen>) ->
     signals.into_iter().map(|(_, signal)| signal).collect()
 }
 
-impl<'a> Signal<'a> {
+impl Signal<'_> {
     fn join(&mut self, other: Self) {
         let worse = |state| match state {
             ProbeState::Down => 2,

@@ -22,6 +22,8 @@ use crate::servers::{
 
 /// Long enough for a loaded machine; nothing waits for it when all is well.
 const LIMIT: Duration = Duration::from_mins(1);
+/// Where `ip` finds what it needs.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A folder with documents, data and fake worlds.
 pub(crate) struct Stage {
@@ -107,7 +109,7 @@ impl Drop for Running {
 impl Stage {
     /// Two regions, a database and a name. `database` is the script of the database's world; `group` is put into the
     /// group, `fra` and `dub` into the regions.
-    fn with(database: Value, group: &str, fra: &str, dub: &str) -> Self {
+    pub(crate) fn with(database: Value, group: &str, fra: &str, dub: &str) -> Self {
         let stage = Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new() };
         let script = |name: &str, mut script: Value| {
             script["file"] = json!(stage.path(name));
@@ -133,7 +135,7 @@ impl Stage {
         Self::with(database, "", "", "")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -169,6 +171,18 @@ impl Stage {
         let file = File::create(&out).unwrap();
         let mut command = self.command(words);
         command.env("LIFEBOAT_DATA", self.path(machine)).stdout(file.try_clone().unwrap()).stderr(file);
+        Running { child: command.spawn().unwrap(), out }
+    }
+
+    /// Starts the program inside a network namespace, with the stage's own data folder.
+    pub(crate) fn start_within(&self, place: &str, words: &str) -> Running {
+        let out = self.path(&format!("out-{place}"));
+        let file = File::create(&out).unwrap();
+        let inner = self.command(words);
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", place]).arg(inner.get_program()).args(inner.get_args()).env_clear();
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", PATH);
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         Running { child: command.spawn().unwrap(), out }
     }
 

@@ -37,3 +37,4 @@ mod stage;
 mod standby;
 mod store;
 mod theatre;
+mod watch;

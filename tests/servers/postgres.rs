@@ -27,7 +27,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{authority::Authority, await_until, free_port};
+use super::{authority::Authority, await_until, free_port, stands_still};
 
 /// Debian's place for PostgreSQL 15.
 const BIN: &str = "/usr/lib/postgresql/15/bin";
@@ -361,7 +361,14 @@ impl Pair {
     /// Stops the node's processes where they are (`SIGSTOP`): the host answers, the server is silent.
     pub fn freeze(&self, node: Node) {
         let pid = self.pid(node).expect("a running server");
-        send("STOP", &[vec![pid], children(pid)].concat());
+        send("STOP", &[pid]);
+        // First the postmaster, so that it begets no more children; each is asked until it is seen to stand.
+        await_until("the standstill of a postmaster", Duration::from_secs(10), || stands_still(pid));
+        let children = children(pid);
+        send("STOP", &children);
+        await_until("the standstill of a server", Duration::from_secs(10), || {
+            children.iter().all(|pid| stands_still(*pid))
+        });
     }
 
     /// Lets a frozen node go on.

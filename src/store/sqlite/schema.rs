@@ -120,7 +120,13 @@ pub(super) fn write_ahead(db: &Connection) -> rusqlite::Result<()> {
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<rusqlite::Result<()>, StoreError> {
     match versions(db) {
         Err(error) => return Ok(Err(error)),
-        Ok(found) => found.check(path)?,
+        Ok(found) => {
+            found.check(path)?;
+            // Nothing to do, and so no lock to wait for: a status must not queue behind those who write.
+            if found.version == newest() {
+                return Ok(Ok(()));
+            }
+        }
     }
     let moved = (|| {
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
