@@ -15,6 +15,7 @@ mod safety;
 mod secret;
 mod target;
 mod usage;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +48,7 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
     for document in &documents.groups {
         let mut notes = Notes { document, findings: &mut findings };
         group::check(&world, &mut notes);
+        watch::check(&world, &mut notes);
         target::check(&document.spec, &mut notes);
         secret::check(&mut notes);
     }

@@ -221,11 +221,20 @@ codes! {
         "With `automation: Automatic` and a quorum of 1, one process with a broken network can move the service. Ask for two \
         observers or more, from different regions, or use ProposeOnly.";
     DetectionTooSlow = "LB0317", Warning, "detection as slow as the objective",
-        "Noticing the outage (period times threshold) takes half of the recovery-time objective or more, before the first \
-        step has run. Probe more often, or lower the threshold.";
+        "Noticing the outage (period times threshold, and with `automation: Automatic` the hold-down) takes half of the \
+        recovery-time objective or more, before the first step has run. Probe more often, lower the threshold, or hold a \
+        verdict for less time.";
     RegionWithoutProbe = "LB0318", Warning, "serving region without a probe",
         "Without a probe nobody notices that the region is down, and nobody can tell that the service is back after a run. \
         Declare at least one probe in the Region.";
+    UnknownCorrelatedProbe = "LB0319", Error, "unknown correlated probe",
+        "The set names a probe that no region of the group declares, so it would join nothing. Correct the name, or declare \
+        the probe in a Region.";
+    UnknownGroupBelow = "LB0320", Error, "unknown group to wait for",
+        "The group fails over by itself only after the groups in `after` have left the source, and one of them was not loaded. \
+        Correct the name, load its file, or leave the entry out.";
+    GroupsWaitForEachOther = "LB0321", Error, "groups that wait for each other",
+        "Each of the groups waits until the other has left the source, so none of them would ever fail over by itself.";
 
     EmptyRecord = "LB0401", Error, "record that would leave its name empty",
         "A name without values takes the service away from everybody. Every region's entry has at least one value.";

@@ -143,7 +143,8 @@ fn detection(spec: &ProtectionGroupSpec, notes: &mut Notes<'_, ProtectionGroupSp
             "set `observerQuorum: 2` or more",
         );
     }
-    let notices = detection.period_seconds * f64::from(detection.failure_threshold);
+    let held = if spec.automation == Automation::Automatic { detection.hold_down_seconds } else { 0.0 };
+    let notices = detection.period_seconds * f64::from(detection.failure_threshold) + held;
     #[expect(clippy::cast_precision_loss, reason = "objectives are far below 2^52 seconds")]
     let objective = spec.objectives.recovery_time_seconds as f64;
     if sound && objective > 0.0 && notices * 2.0 >= objective {
@@ -152,7 +153,7 @@ fn detection(spec: &ProtectionGroupSpec, notes: &mut Notes<'_, ProtectionGroupSp
             Code::DetectionTooSlow,
             &path.key("periodSeconds"),
             message,
-            "probe more often, or lower the threshold",
+            "probe more often, lower the threshold, or hold a verdict for less time",
         );
     }
 }
