@@ -10,7 +10,7 @@ CARGO ?= cargo
 LOCKED := --locked
 say = @printf '\n== %s (%s)\n' "$(1)" "$$(date -u +%H:%M:%SZ)"
 
-.PHONY: help install-deps build demo test fmt clippy doc doctest architecture nextest simulate mutants bench fuzz deny
+.PHONY: help install-deps build demo test fmt clippy doc doctest architecture nextest simulate grade mutants bench fuzz deny
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ nextest: ## All tests, with real servers
 
 simulate: ## Play everything that can go wrong: SEEDS=100000 for a night, SEED=17 for one story
 	@SEEDS=$(SEEDS) SEED=$(SEED) tests/it/simulation/simulate
+
+grade: ## Grade verdicts and automation on generated traces: precision, recall, time to act; TRACES=5200
+	@TRACES=$${TRACES:-5200} $(CARGO) nextest run $(LOCKED) --lib --no-capture -E 'test(/^decide::traces/)'
 
 mutants: ## Plant bugs, one at a time, and count how soon the simulation finds each
 	@tests/it/simulation/mutants/hunt

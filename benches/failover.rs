@@ -17,7 +17,6 @@ mod servers;
 use std::{
     fs,
     io::{BufRead, BufReader},
-    path::Path,
     process::{Command, Stdio},
     sync::mpsc,
     thread,
@@ -25,7 +24,10 @@ use std::{
 };
 
 use lifeboat::{evidence::Record, model::EventBody};
-use servers::postgres::{Node, PASSWORD, Pair};
+use servers::{
+    postgres::{Node, PASSWORD, Pair},
+    watched,
+};
 use tokio_postgres::{Client, Config, NoTls};
 
 const TRIALS: usize = 10;
@@ -145,7 +147,11 @@ impl Drop for Armed {
 
 fn armed(pair: &Pair) -> Armed {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("orders.yaml"), documents(pair)).expect("the documents");
+    fs::write(
+        folder.path().join("orders.yaml"),
+        watched::documents(pair, watched::Probe::Tcp, "Manual", "{periodSeconds: 0.1, failureThreshold: 3}"),
+    )
+    .expect("the documents");
     let mut child = Command::new(env!("CARGO_BIN_EXE_lifeboat"))
         .args(["failover", "orders", "--when-down", "--yes-i-mean", "orders", "--reason", "bench", "--as", "bench"])
         .env("LIFEBOAT_DATA", folder.path().join("data"))
@@ -176,33 +182,4 @@ fn armed(pair: &Pair) -> Armed {
 
 fn unready(said: &[String]) -> String {
     panic!("lifeboat does not stand ready:\n{}", said.join("\n"))
-}
-
-fn documents(pair: &Pair) -> String {
-    let port = pair.port;
-    let password = pair.password_file();
-    let member = |region: &str, ip: &str| {
-        format!(
-            "{{region: {region}, url: \"postgres://{ip}:{port}/orders\", user: lifeboat, password: {{file: {}}}, tls: {{mode: disable}}}}",
-            Path::new(&password).display()
-        )
-    };
-    let region = |name: &str, ip: &str| {
-        format!(
-            "apiVersion: lifeboat.dev/v1alpha1\nkind: Region\nmetadata: {{name: {name}}}\nspec:\n  provider: other\n  \
-             probes: [{{name: db, timeoutMs: 500, tcp: {{address: \"{ip}:{port}\"}}}}]\n---\n"
-        )
-    };
-    format!(
-        "{}{}apiVersion: lifeboat.dev/v1alpha1\nkind: ProtectionGroup\nmetadata: {{name: orders}}\nspec:\n  \
-         regions: [{{name: fra, role: Preferred}}, {{name: dub, role: Standby}}]\n  \
-         objectives: {{recoveryTimeSeconds: 300, recoveryPointSeconds: 60}}\n  \
-         detection: {{periodSeconds: 0.1, failureThreshold: 3}}\n  targets:\n  - name: db\n    postgres:\n      \
-         members:\n      - {}\n      - {}\n      fence: [{}]\n",
-        region("fra", "127.1.0.10"),
-        region("dub", "127.2.0.10"),
-        member("fra", "127.1.0.10"),
-        member("dub", "127.2.0.10"),
-        pair.fence_command(),
-    )
 }

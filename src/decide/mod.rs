@@ -33,6 +33,8 @@ pub mod verdict;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traces;
 
 pub use context::{context, parameters};
 pub use doubt::{Look, takeover};

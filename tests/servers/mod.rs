@@ -35,6 +35,7 @@ pub mod moto;
 pub mod postgres;
 pub mod regions;
 pub mod relay;
+pub mod watched;
 
 /// A server that cannot outlive this process.
 pub struct Leash {
@@ -103,12 +104,13 @@ impl Leash {
     }
 }
 
-/// Whether each thread of a process is stopped, or the process is gone.
+/// Whether each thread of a process is stopped, or the process is gone, or dead and not yet taken note of by its parent.
 fn stands_still(pid: u32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    threads
-        .into_iter()
-        .all(|thread| std::fs::read_to_string(thread.path().join("stat")).map_or(true, |stat| stat.contains(") T ")))
+    threads.into_iter().all(|thread| {
+        std::fs::read_to_string(thread.path().join("stat"))
+            .map_or(true, |stat| stat.contains(") T ") || stat.contains(") Z "))
+    })
 }
 
 impl Drop for Leash {
