@@ -1,5 +1,7 @@
 //! The story: check, plan, an outage, a failover, the comparison, and the way back.
 
+mod unattended;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -95,7 +97,8 @@ struct Story {
     runtime: tokio::runtime::Runtime,
     ports: Ports,
     // In the order in which they end: first those that use the servers.
-    _helpers: [Leash; 3],
+    heartbeat: Option<Leash>,
+    _helpers: [Leash; 2],
     regions: regions::Regions,
 }
 
@@ -130,7 +133,8 @@ impl Story {
             lifeboat,
             runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
             ports: Ports::read(&ports_file)?,
-            _helpers: [heartbeat, client, replicate],
+            heartbeat: Some(heartbeat),
+            _helpers: [client, replicate],
             regions,
         };
         story.await_served(Place::Fra, Timestamp::UNIX_EPOCH)?;
@@ -146,11 +150,12 @@ impl Story {
         self.check_and_plan()?;
         let failover = self.fail_over()?;
         let failback = self.fail_back()?;
+        let unattended = self.nobody_types()?;
         self.look_back()?;
         if keep {
             self.play()?;
         }
-        Ok(failover && failback)
+        Ok(failover && failback && unattended)
     }
 
     /// Waits until the client was served by a region.
@@ -195,7 +200,7 @@ impl Story {
         self.await_served(Place::Dub, before)?;
         self.terminal.chapter("Where the seconds went");
         self.lifeboat(&["evidence", "show", "orders-1"])?;
-        self.compare_failover(before)
+        self.compare_failover("orders-1", before, Timestamp::UNIX_EPOCH)
     }
 
     fn await_armed(&self, failover: &mut Running) -> Result<(), Failure> {
@@ -218,11 +223,12 @@ impl Story {
         Ok(before)
     }
 
-    fn compare_failover(&self, before: Timestamp) -> Result<bool, Failure> {
+    /// `since`: what was acknowledged in fra before that moment is the business of an earlier chapter.
+    fn compare_failover(&self, run: &str, before: Timestamp, since: Timestamp) -> Result<bool, Failure> {
         self.terminal.chapter("What the client saw, beside what Lifeboat measured");
-        let (view, measured) = (View::read(&self.folder)?, self.measured("orders-1")?);
+        let (view, measured) = (View::read(&self.folder)?, self.measured(run)?);
         let [orders, uploads] = [Kind::Order, Kind::Upload].map(|kind| view.longest_gap(kind, before));
-        let lost = |kind, there: &BTreeSet<u64>| view.lost(kind, Place::Fra, Timestamp::UNIX_EPOCH, there);
+        let lost = |kind, there: &BTreeSet<u64>| view.lost(kind, Place::Fra, since, there);
         let lost_orders = lost(Kind::Order, &self.orders(Place::Dub));
         let lost_uploads = lost(Kind::Upload, &self.uploads(Place::Dub)?);
         let mut table = Comparison::new();
@@ -295,9 +301,7 @@ impl Story {
 
     fn look_back(&self) -> Result<(), Failure> {
         self.terminal.chapter("What is on record");
-        self.lifeboat(&["run", "list"])?;
-        self.terminal.say("");
-        self.lifeboat(&["status"])
+        self.lifeboat(&["run", "list"])
     }
 
     /// Everything goes on until somebody presses Enter.
@@ -309,8 +313,8 @@ impl Story {
         for line in [
             "lifeboat status",
             "lifeboat plan orders --kind switchover",
-            "lifeboat switchover orders --reason 'to see it' --yes-i-mean orders",
-            "lifeboat run watch orders-3",
+            "lifeboat failback orders --reason 'to see it' --yes-i-mean orders",
+            "lifeboat run watch orders-4",
             "lifeboat evidence show orders-2",
         ] {
             self.terminal.typed(line);

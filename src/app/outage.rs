@@ -122,6 +122,7 @@ mod tests {
             region: fra(),
             probe: ProbeName::new("edge").unwrap(),
             state: crate::model::ProbeState::Unknown,
+            only_serving: false,
             degraded: None,
             rising: 0,
             falling: 0,

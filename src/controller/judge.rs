@@ -153,10 +153,10 @@ impl Judge {
         if let Ok(reports) = reports {
             bench.listener.hear(reports, now);
         }
-        let verdicts = verdicts(&self.group, &bench.listener.ages(now));
         // Without the store nobody says who serves: it is whoever did.
         let outlook =
             if store_lost.is_some() { Outlook { serves: bench.memory.about().cloned(), ..outlook } } else { outlook };
+        let verdicts = verdicts(&self.group, outlook.serves.as_ref(), &bench.listener.ages(now));
         let sight = Sight {
             group: &self.group,
             serves: outlook.serves.clone(),

@@ -340,7 +340,11 @@ impl Observing {
             let Some(region) = region else { return };
             let before = duty.seen.take();
             let was = before.as_ref().map(|seen| (seen.state, seen.degraded.is_some(), seen.falling > 0));
-            let seen = streak(before, Answer { region, probe: duty.spec.name.clone(), health, at }, thresholds);
+            let seen = streak(
+                before,
+                Answer { region, probe: duty.spec.name.clone(), only_serving: duty.spec.only_serving, health, at },
+                thresholds,
+            );
             self.changed |= was != Some((seen.state, seen.degraded.is_some(), seen.falling > 0));
             if seen.falling > 0 && seen.falling < thresholds.fall {
                 interval = reprobe;

@@ -25,6 +25,8 @@ pub struct Answer {
     pub region: RegionName,
     /// The probe.
     pub probe: ProbeName,
+    /// Only the region that serves answers it.
+    pub only_serving: bool,
     /// What it found.
     pub health: Health,
     /// When the probe began.
@@ -34,11 +36,12 @@ pub struct Answer {
 /// A probe's streak after one more answer. A silent probe counts as failed here: a dead region is silent. Whether silence means
 /// the region or the observer's own network is the verdict's question.
 pub fn streak(before: Option<ProbeSeen>, answer: Answer, thresholds: Thresholds) -> ProbeSeen {
-    let Answer { region, probe, health, at } = answer;
+    let Answer { region, probe, only_serving, health, at } = answer;
     let before = before.unwrap_or_else(|| ProbeSeen {
         region: region.clone(),
         probe: probe.clone(),
         state: ProbeState::Unknown,
+        only_serving: false,
         degraded: None,
         rising: 0,
         falling: 0,
@@ -55,12 +58,34 @@ pub fn streak(before: Option<ProbeSeen>, answer: Answer, thresholds: Thresholds)
         let rising = before.rising.saturating_add(1);
         let state = if rising >= thresholds.rise { ProbeState::Up } else { before.state };
         let last_healthy = Some(at);
-        ProbeSeen { region, probe, state, degraded, rising, falling: 0, failing_since: None, last_healthy, detail }
+        ProbeSeen {
+            region,
+            probe,
+            state,
+            only_serving,
+            degraded,
+            rising,
+            falling: 0,
+            failing_since: None,
+            last_healthy,
+            detail,
+        }
     } else {
         let falling = before.falling.saturating_add(1);
         let state = if falling >= thresholds.fall { ProbeState::Down } else { before.state };
         let (failing_since, last_healthy) = (before.failing_since.or(Some(at)), before.last_healthy);
-        ProbeSeen { region, probe, state, degraded, rising: 0, falling, failing_since, last_healthy, detail }
+        ProbeSeen {
+            region,
+            probe,
+            state,
+            only_serving,
+            degraded,
+            rising: 0,
+            falling,
+            failing_since,
+            last_healthy,
+            detail,
+        }
     }
 }
 
@@ -97,7 +122,8 @@ mod tests {
                 Health::Silent { why: "no answer".into() }
             };
             let (region, probe) = ("fra".parse().unwrap(), "edge".parse().unwrap());
-            let next = streak(seen.take(), Answer { region, probe, health, at: at(second) }, thresholds);
+            let next =
+                streak(seen.take(), Answer { region, probe, only_serving: false, health, at: at(second) }, thresholds);
             let found = (next.state, next.rising, next.falling, next.failing_since);
             assert_eq!(found, (state, rising, falling, since.map(at)), "at {second} s");
             seen = Some(next);

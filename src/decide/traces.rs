@@ -132,11 +132,11 @@ impl Trace {
         let hit = observer == self.whom;
         let truth = match self.story {
             _ if !on => true,
-            Story::Noise | Story::ClockJump if !fra => true,
             Story::Noise => true,
-            Story::Outage | Story::Partition | Story::StoreLost | Story::ClockJump => !fra,
             Story::OutageAndObserverGone if hit => return None,
-            Story::OutageAndObserverGone => !fra,
+            Story::Outage | Story::OutageAndObserverGone | Story::Partition | Story::StoreLost | Story::ClockJump => {
+                !fra
+            }
             Story::OneLies => !(fra && hit),
             Story::Isolated => !hit,
             // Asks for ten seconds in every thirty, and what it had asked before looks like silence.
@@ -147,7 +147,7 @@ impl Trace {
             },
             Story::Both | Story::DestinationGone => false,
             Story::Gray => !(fra && probe == "edge"),
-            Story::Flapping => !(fra && (tick / 40) % 2 == 0),
+            Story::Flapping => !(fra && (tick / 40).is_multiple_of(2)),
         };
         Some(truth && !lost)
     }
@@ -184,7 +184,13 @@ fn play(group: &Group, trace: &mut Trace) -> Option<u64> {
                 } else {
                     Health::Silent { why: "no answer".into() }
                 };
-                let answer = Answer { region: region.clone(), probe: probe.parse().unwrap(), health, at: at(tick) };
+                let answer = Answer {
+                    region: region.clone(),
+                    probe: probe.parse().unwrap(),
+                    only_serving: false,
+                    health,
+                    at: at(tick),
+                };
                 let known = &mut seen[observer];
                 let key = (region.clone(), probe.to_owned());
                 let next = streak(known.remove(&key), answer, thresholds);
@@ -206,7 +212,7 @@ fn play(group: &Group, trace: &mut Trace) -> Option<u64> {
         }
         let age = |heard: u64| Duration::from_millis((tick - heard) * 500);
         let heard: Vec<_> = reports.iter().flatten().map(|(report, when)| Heard { report, age: age(*when) }).collect();
-        let verdicts = verdicts(group, &heard);
+        let verdicts = verdicts(group, Some(&fra), &heard);
         let since = tick.saturating_sub(trace.begins);
         let lost = trace.story == Story::StoreLost && trace.is_on(tick) && since < 180;
         let jumped = trace.story == Story::ClockJump && trace.is_on(tick) && since == 20;

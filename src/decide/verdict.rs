@@ -77,10 +77,11 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
-/// Judges every region of the group that can serve.
-pub fn verdicts(group: &Group, heard: &[Heard<'_>]) -> BTreeMap<RegionName, Verdict> {
-    let mut verdicts: BTreeMap<_, _> =
-        group.serving().map(|region| (region.clone(), verdict(group, region, heard))).collect();
+/// Judges every region of the group that can serve. The one that `serves` now is judged by all its probes, the others by those
+/// that a region that stands by answers.
+pub fn verdicts(group: &Group, serves: Option<&RegionName>, heard: &[Heard<'_>]) -> BTreeMap<RegionName, Verdict> {
+    let judge = |region: &RegionName| verdict(group, Of { region, serves: serves == Some(region) }, heard);
+    let mut verdicts: BTreeMap<_, _> = group.serving().map(|region| (region.clone(), judge(region))).collect();
     let probed = verdicts.values().filter(|verdict| !verdict.voices.is_empty()).count();
     let down: Vec<String> = verdicts
         .iter()
@@ -99,11 +100,24 @@ pub fn verdicts(group: &Group, heard: &[Heard<'_>]) -> BTreeMap<RegionName, Verd
     verdicts
 }
 
-fn verdict(group: &Group, region: &RegionName, heard: &[Heard<'_>]) -> Verdict {
+/// The region that is judged.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    region: &'a RegionName,
+    serves: bool,
+}
+
+impl<'a> Of<'a> {
+    fn probes(self, report: &'a ObserverReport) -> impl Iterator<Item = &'a ProbeSeen> {
+        report.probes.iter().filter(move |probe| probe.region == *self.region && (self.serves || !probe.only_serving))
+    }
+}
+
+fn verdict(group: &Group, of: Of<'_>, heard: &[Heard<'_>]) -> Verdict {
     let voices: BTreeMap<String, Stance> = heard
         .iter()
-        .filter(|heard| heard.report.abstains.is_some() || of(heard.report, region).next().is_some())
-        .map(|heard| (heard.report.observer.clone(), stance(group, region, heard)))
+        .filter(|heard| heard.report.abstains.is_some() || of.probes(heard.report).next().is_some())
+        .map(|heard| (heard.report.observer.clone(), stance(group, of, heard)))
         .collect();
     let quorum = usize::try_from(group.detection.observer_quorum.max(1)).unwrap_or(usize::MAX);
     let count = |wanted: fn(&Stance) -> bool| voices.values().filter(|stance| wanted(stance)).count();
@@ -149,12 +163,8 @@ impl Stance {
     }
 }
 
-fn of<'a>(report: &'a ObserverReport, region: &'a RegionName) -> impl Iterator<Item = &'a ProbeSeen> {
-    report.probes.iter().filter(move |probe| probe.region == *region)
-}
-
 /// What one observer says.
-fn stance(group: &Group, region: &RegionName, heard: &Heard<'_>) -> Stance {
+fn stance(group: &Group, of: Of<'_>, heard: &Heard<'_>) -> Stance {
     let report = heard.report;
     if heard.age > Duration::from_millis(report.valid_ms) {
         return Stance::Abstains(format!("nothing new for {:.1} s", heard.age.as_secs_f64()));
@@ -162,7 +172,7 @@ fn stance(group: &Group, region: &RegionName, heard: &Heard<'_>) -> Stance {
     if let Some(why) = &report.abstains {
         return Stance::Abstains(why.clone());
     }
-    let signals = signals(group, of(report, region));
+    let signals = signals(group, of.probes(report));
     let down: Vec<_> = signals.iter().filter(|signal| signal.state == ProbeState::Down).collect();
     let needed = group.watch.failing_probes.map_or(signals.len(), |n| usize::try_from(n).unwrap_or(usize::MAX));
     let needed = needed.clamp(1, signals.len().max(1));
@@ -241,6 +251,7 @@ mod tests {
             region: region.parse().unwrap(),
             probe: probe.parse().unwrap(),
             state,
+            only_serving: false,
             degraded: None,
             rising: u32::from(!down) * 9,
             falling: u32::from(down) * 9,
@@ -272,7 +283,7 @@ mod tests {
     fn judge(group: &Group, reports: &[(ObserverReport, u64)]) -> (State, State) {
         let heard: Vec<_> =
             reports.iter().map(|(report, age)| Heard { report, age: Duration::from_secs(*age) }).collect();
-        let verdicts = verdicts(group, &heard);
+        let verdicts = verdicts(group, Some(&"fra".parse().unwrap()), &heard);
         let state = |region: &str| verdicts[&region.parse().unwrap()].state;
         (state("fra"), state("dub"))
     }
@@ -328,6 +339,18 @@ mod tests {
         assert_eq!(judge(&group(1), &reports).0, State::Unknown);
         let reports = [(report("a", &[("fra", "edge", Unknown), ("dub", "edge", Up)]), 1)];
         assert_eq!(judge(&group(1), &reports).0, State::Unknown);
+    }
+
+    #[test]
+    fn a_region_that_stands_by_is_not_judged_by_what_only_the_serving_one_answers() {
+        let mut report =
+            report("a", &[("fra", "web", Down), ("fra", "host", Down), ("dub", "web", Down), ("dub", "host", Up)]);
+        report
+            .probes
+            .iter_mut()
+            .filter(|probe| probe.probe.as_str() == "web")
+            .for_each(|probe| probe.only_serving = true);
+        assert_eq!(judge(&group(1), &[(report, 1)]), (State::Down, State::Up));
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub struct ProbeSeen {
     /// How it stands after its thresholds. Reports of older programs do not say.
     #[serde(default)]
     pub state: ProbeState,
+    /// Only the region that serves answers it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_serving: bool,
     /// It answers, and worse than it should: slowly, or with a certificate that ends soon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<String>,

@@ -43,6 +43,10 @@ pub struct ProbeSpec {
     #[serde(default = "default_timeout_ms")]
     #[schemars(range(min = 1, max = 60_000))]
     pub timeout_ms: u64,
+    /// Only the region that serves answers it, because it needs a database that takes writes, say: a region that stands by
+    /// is not judged by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_serving: bool,
     /// An HTTP(S) request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpProbe>,

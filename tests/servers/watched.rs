@@ -4,6 +4,8 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::postgres::Pair;
@@ -80,9 +82,13 @@ impl Watchers {
         };
         let processes = ["a", "b", "c"].map(start).into();
         let watchers = Self { processes, folder };
-        super::await_until("three judges", std::time::Duration::from_secs(30), || {
-            ["a", "b", "c"].iter().all(|name| watchers.log(name).contains("orders: nothing"))
-        });
+        let deadline = Instant::now() + Duration::from_secs(30);
+        for name in ["a", "b", "c"] {
+            while !watchers.log(name).contains("orders: nothing") {
+                assert!(Instant::now() < deadline, "{name} does not find that all is well:\n{}", watchers.log(name));
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
         watchers
     }
 

@@ -312,6 +312,7 @@ pub(super) async fn a_report_replaces_the_observers_last_one(store: &dyn Store) 
             region: region("fra"),
             probe: "edge".parse().unwrap(),
             state: ProbeState::Down,
+            only_serving: true,
             degraded: None,
             rising: 0,
             falling,
