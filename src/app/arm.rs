@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{App, AppError, Drawn, Outage, Prepared, Probed, Request, Witnessed, looking, outage};
 use crate::{
@@ -118,13 +118,24 @@ impl App {
                     None => self.glance(drawn, &destination).await?,
                 };
                 let Some(why) = not_fine(&plan.destination, &seen) else {
-                    let outage =
-                        Outage { onset: since, basis: "own probe".into(), noticed: Some(noticed), probes: round };
+                    let outage = self.outage(drawn, since, noticed, round).await;
                     return Ok(Ended::Down(Box::new(outage), Box::new(seen)));
                 };
                 tell(Watch::DestinationNotFine { why }, &mut state, told);
             }
         }
+    }
+
+    /// When it began: by our own probes, or by an observer's when it saw the same outage sooner. A store that does not answer is
+    /// not waited for.
+    async fn outage(&self, drawn: &Drawn, since: Option<Timestamp>, noticed: Timestamp, probes: Vec<Probed>) -> Outage {
+        let (source, period) = (&drawn.plan.source, drawn.plan.group.detection.period_ms);
+        let reports = looking::within(self.clock.as_ref(), GLANCE, self.reports_of(&drawn.request.group)).await;
+        let reports = reports.and_then(Result::ok).unwrap_or_default();
+        let window = SignedDuration::from_millis(i64::try_from(period).unwrap_or(i64::MAX));
+        let sooner = since.and_then(|since| outage::earlier(source, &reports, since, window));
+        let basis = if sooner.is_some() { "observer report" } else { "own probe" };
+        Outage { onset: sooner.or(since), basis: basis.into(), noticed: Some(noticed), probes }
     }
 
     /// One round of probes, and when it was over.

@@ -72,6 +72,20 @@ pub(super) async fn probe_all(
     .await
 }
 
+/// The start of the streak that an observer of `source` saw, when it is at most `before` older than the first failed probe that we saw
+/// ourselves: an observer that probes at other moments, or more often, comes closer to the true onset. An older streak is of another
+/// trouble.
+pub(super) fn earlier(
+    source: &RegionName,
+    reports: &[ObserverReport],
+    own: Timestamp,
+    before: SignedDuration,
+) -> Option<Timestamp> {
+    let streaks = reports.iter().flat_map(|report| &report.probes).filter(|probe| probe.region == *source);
+    let near = |since: &Timestamp| *since < own && own.duration_since(*since) <= before;
+    streaks.filter_map(|probe| probe.failing_since).filter(near).min()
+}
+
 /// Judges when the outage of `source` began. A report that was published last, however long ago, is better than a look
 /// now: the observer saw the moment. It counts only while the source's own probes do not contradict it.
 pub(super) fn look(
@@ -159,6 +173,13 @@ mod tests {
         assert!(!outage.source_is_healthy());
         let outage = look(&fra(), DETECTION, &[report(Some(at(10)))], vec![probed(true)], at(100));
         assert_eq!((outage.onset, outage.source_is_healthy()), (None, true));
+    }
+
+    #[test]
+    fn an_observer_that_saw_the_first_failure_a_little_sooner_comes_closer_and_an_old_streak_does_not() {
+        let reports = [report(Some(at(95))), report(Some(at(99))), report(Some(at(101))), report(None)];
+        let near = |before| earlier(&fra(), &reports, at(100), SignedDuration::from_secs(before));
+        assert_eq!((near(1), near(10), near(0)), (Some(at(99)), Some(at(95)), None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    App, AppError, Manner, Standing, Supervision,
+    App, AppError, Manner, Readiness, Standing, Supervision,
     documents::{self, Papers},
     helm::{AtTheHelm, Listeners, in_words, whole},
     route,
@@ -20,6 +20,9 @@ use crate::{
 
 /// Between two looks for a run that nobody drives.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// Between two looks at a group's readiness.
+const READINESS: Duration = Duration::from_mins(1);
 
 /// What this process does for the groups.
 #[derive(Debug, Clone)]
@@ -69,6 +72,8 @@ pub enum What {
     Rested(RunId, String),
     /// Taking over failed; it is tried again.
     NotTakenOver(RunId, String),
+    /// The group's readiness changed.
+    Readiness(Readiness),
 }
 
 /// Told of news, from any task.
@@ -97,6 +102,7 @@ impl App {
             let (judged, heard) = watch::channel(None);
             self.board_observer(&mut crew, &papers, &group, &serving, heard, &tell).await?;
             if serving.judges {
+                self.board_readiness(&mut crew, &group.name, &tell);
                 self.board_judge(&mut crew, &group, Arc::clone(&helm) as Arc<dyn Helm>, judged, &tell);
                 if group.automation == Automation::Automatic {
                     self.board_keeper(&mut crew, &group, &helm, &tell);
@@ -220,6 +226,29 @@ impl App {
                     Err(error) => What::NotTakenOver(run, whole(&error)),
                 };
                 tell(News { group: name.clone(), what });
+            }
+        });
+    }
+
+    /// Looks every minute, and at once when a run was opened or closed; tells what changed.
+    fn board_readiness(self: &Arc<Self>, crew: &mut Crew, name: &GroupName, tell: &Teller) {
+        let (app, name, tell) = (Arc::clone(self), name.clone(), Arc::clone(tell));
+        crew.board(format!("readiness of {name}"), async move {
+            let (mut told, mut stood, mut due) = (None, None, Duration::ZERO);
+            loop {
+                // A store that does not answer is the judge's news.
+                let stands = app.runs_of(&name).await.ok().map(|runs| runs.into_iter().next());
+                if stands != stood || app.clock.monotonic() >= due {
+                    (stood, due) = (stands, app.clock.monotonic() + READINESS);
+                    if let Ok(found) = app.readiness(&name).await {
+                        let now: Vec<_> = found.findings.iter().map(|one| (one.gravity, one.about.clone())).collect();
+                        if told.as_ref() != Some(&now) {
+                            told = Some(now);
+                            tell(News { group: name.clone(), what: What::Readiness(found) });
+                        }
+                    }
+                }
+                app.clock.sleep(ROUND).await;
             }
         });
     }

@@ -139,7 +139,7 @@ impl App {
     }
 }
 
-fn observed(report: ObserverReport, now: Timestamp) -> Observed {
+pub(super) fn observed(report: ObserverReport, now: Timestamp) -> Observed {
     let age = now.duration_since(report.at);
     let fresh = age.as_millis() <= i128::from(report.valid_ms);
     Observed { age_seconds: age.as_secs_f64().max(0.0), fresh, report }

@@ -27,6 +27,7 @@ mod heartbeat;
 mod man;
 mod plan;
 mod progress;
+mod readiness;
 mod record;
 mod run;
 mod runbook;
@@ -58,6 +59,7 @@ const EXAMPLES: &str = "\
 Examples:
   lifeboat check ./lifeboat              what is wrong with the documents
   lifeboat status                        who serves, and what worries
+  lifeboat readiness                     would a failover work now, and what to mend
   lifeboat plan orders                   what a failover would do now, step by step
   lifeboat drill orders --mode rehearse  the same, recorded as evidence
   lifeboat switchover orders             move it without loss
@@ -125,6 +127,7 @@ enum Verb {
     Run(run::Args),
     Approve(approve::Args),
     Status(status::Args),
+    Readiness(readiness::Args),
     Stop(stop::Args),
     Serve(serve::Args),
     Heartbeat(heartbeat::Args),
@@ -193,6 +196,7 @@ async fn act(verb: Verb, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Drill(args) => drill::run(args, desk).await,
         Verb::Run(args) => run::run(args, desk).await,
         Verb::Approve(args) => approve::run(args, desk).await,
+        Verb::Readiness(args) => readiness::run(args, desk).await,
         Verb::Status(args) => status::run(args, desk).await,
         Verb::Stop(args) => stop::run(args, desk).await,
         Verb::Serve(args) => serve::run(args, desk).await,

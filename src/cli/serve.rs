@@ -8,6 +8,7 @@ use super::{
     exit::Exit,
     heartbeat::period,
     progress::{Told, Underway},
+    readiness,
     screen::Screen,
 };
 use crate::{
@@ -102,6 +103,7 @@ fn say(screen: &Screen, news: &News) {
             screen.warn(format_args!("{group}: run {run} came to rest: {how}"));
         }
         What::TakenOver(run) => screen.warn(format_args!("{group}: nobody drives {run} any more; it goes on here")),
+        What::Readiness(found) => readiness::draw(screen, found),
         What::NotTakenOver(run, why) => screen.warn(format_args!("{group}: {run} could not be taken over: {why}")),
     }
 }

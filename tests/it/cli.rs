@@ -11,6 +11,7 @@ use std::{
 
 mod control;
 mod faults;
+mod readiness;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
