@@ -30,16 +30,16 @@
 //! | 8 | `main.rs` | hands the arguments over |
 //! | 7 | [`cli`] | the face; names no driver, no store, no network |
 //! | 6 | [`app`] | settings, wiring, the flows that faces share: the composition root |
+//! | 5 | [`controller`] | the standing loops: drills on schedule |
 //! | 4 | [`manifest`], [`engine`], [`probe`], [`driver`], [`store`] | workers |
 //! | 3 | [`decide`], [`evidence`], [`net`] | judgement and proof, both pure; connections that drivers and probes share |
 //! | 2 | [`port`] | the traits to the outside |
 //! | 1 | [`spec`] | what documents say, as typed; also the custom resources and the JSON schemas |
 //! | 0 | [`model`] | words: checked types, events, and the run that folds them |
-//!
-//! Floor 5 is kept for the standing controller.
 
 pub mod app;
 pub mod cli;
+pub mod controller;
 pub mod decide;
 pub mod driver;
 pub mod engine;

@@ -15,6 +15,7 @@ use crate::{
 
 mod arm;
 pub mod documents;
+mod drills;
 mod error;
 mod heartbeat;
 mod history;
@@ -37,6 +38,7 @@ mod telemetry;
 mod wire;
 
 pub use arm::{Watch, Watching};
+pub use drills::Scheduled;
 pub use error::{AppError, Fault, go_on};
 pub use heartbeat::{Heart, Pulse, Told as PulseTold};
 pub use orders::{Order, Told};

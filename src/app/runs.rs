@@ -54,6 +54,13 @@ impl App {
     ) -> Result<Rested, AppError> {
         self.unless_stopped(&prepared.request.group).await?;
         let mut hold = self.take(&prepared.request.key(), manner, waiting).await?;
+        // Under the lease: from here on no other process opens a run that would be the same drill.
+        if let Some(firing) = &prepared.request.scheduled
+            && let Err(twice) = self.unless_drilled(firing, &prepared.request.group).await
+        {
+            hold.release().await;
+            return Err(twice);
+        }
         let opened = EventBody::Opened(Box::new(prepared.opened));
         let now = self.clock.now();
         let (id, first) = match self.store.open(hold.permit(), now, opened).await {

@@ -1,6 +1,6 @@
 //! `lifeboat drill`.
 
-use clap::ValueEnum;
+use clap::{Subcommand, ValueEnum};
 
 use super::{
     Desk,
@@ -11,15 +11,36 @@ use super::{
 };
 use crate::{app::Request, model::RunKind};
 
+mod schedules;
+
 /// Run a runbook to learn: the whole run is recorded as evidence.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
   lifeboat drill orders --mode rehearse                     a failover, observed and not done
   lifeboat drill orders --mode rehearse --kind switchover   a switchover
+  lifeboat drill schedules                                  the drills that happen on their own
 
-A rehearsal holds no permit, and never stands in the way of a real run.")]
+A rehearsal holds no permit, and never stands in the way of a real run."
+)]
 pub(super) struct Args {
+    #[command(flatten)]
+    now: Option<Now>,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Schedules(schedules::Args),
+}
+
+/// A drill that is run now.
+#[derive(Debug, clap::Args)]
+struct Now {
     #[command(flatten)]
     way: Way,
     /// How far it goes.
@@ -59,8 +80,13 @@ impl From<Kind> for RunKind {
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
-    let (request, manner) = args.way.request(args.kind.into())?;
-    let request = match args.mode {
+    let now = match (args.verb, args.now) {
+        (Some(Verb::Schedules(args)), _) => return schedules::run(args, desk).await,
+        (None, Some(now)) => now,
+        (None, None) => return Err(Complaint::typed("no group is named", "lifeboat drill GROUP --mode rehearse")),
+    };
+    let (request, manner) = now.way.request(now.kind.into())?;
+    let request = match now.mode {
         Mode::Rehearse => Request { rehearsal: true, ..request },
     };
     let app = desk.app()?;

@@ -22,6 +22,7 @@ mod next;
 mod obey;
 mod predict;
 mod retry;
+mod schedule;
 mod settle;
 mod unwind;
 
@@ -39,5 +40,6 @@ pub use next::{Next, Rest, World, next};
 pub use obey::obey;
 pub use predict::{Predicted, predict};
 pub use retry::delay;
+pub use schedule::{Due, Passed, Past, Wait, due, fired, next as next_drill};
 pub use settle::settle;
 pub use unwind::next_undo;

@@ -97,7 +97,7 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let error = Sqlite::open(&path).unwrap_err();
     assert_eq!(error.disposition(), Disposition::AskHuman);
     let told = chain(&error);
-    assert!(told.contains("was written by a newer lifeboat (schema 99; this one reads up to 2)"), "{told}");
+    assert!(told.contains("was written by a newer lifeboat (schema 99; this one reads up to 3)"), "{told}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 

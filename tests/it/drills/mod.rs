@@ -1,0 +1,13 @@
+//! Drills on schedule.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `calendar.rs` | the oracle: what a schedule means, told by walking every minute of ten years as a wall clock shows it |
+//! | `decade.rs` | ten years in nine zones: restarts, drills that take their time, blackouts, clocks that jump |
+//! | `kept.rs` | the loop of the program on a real store |
+//!
+//! `make test` plays a few seeds of the ten years; `SEEDS=200 cargo nextest run -E 'test(/drills::decade/)'` plays more of them.
+
+mod calendar;
+mod decade;
+mod kept;
