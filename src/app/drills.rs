@@ -14,6 +14,7 @@ use crate::{
     controller::{Declined, DrillOrder, Drilled, Drillmaster, Drills, Noted},
     decide::{self, Due, Past, Rest, Wait},
     engine::Stop,
+    evidence::Exception,
     manifest::{self, Finding, Kind as _, Severity},
     model::{
         Actor, CommandBody, DrillMode, Event, Firing, GroupName, Outcome, PauseReason, Run, RunId, RunKind, Schedule,
@@ -209,7 +210,7 @@ impl Master<'_> {
 
     /// Ends a drill that waits for a person: there is none.
     async fn to_its_end(&self, rested: Rested) -> Result<Drilled, AppError> {
-        let run = rested.run.id;
+        let run = rested.run.id.clone();
         let outcome = match rested.rest {
             Rest::Closed(outcome) => Some(outcome),
             Rest::Interrupted
@@ -223,7 +224,7 @@ impl Master<'_> {
                 | PauseReason::OutcomeUnknown { .. }
                 | PauseReason::UndoStuck { .. },
             ) => {
-                let reason = "a scheduled drill waits for nobody: what it stopped at is its finding".to_owned();
+                let reason = format!("a scheduled drill waits for nobody; it stopped at {}", stopped_at(&rested));
                 let body = CommandBody::Cancel { unwind: false };
                 self.app.order(&run, Order { body, reason, expected_term: None }).await?;
                 match self.resume(&run).await?.rest {
@@ -234,6 +235,13 @@ impl Master<'_> {
         };
         Ok(Drilled { run, outcome })
     }
+}
+
+/// The steps that a drill could not get past, with what kept it.
+fn stopped_at(rested: &Rested) -> String {
+    let past = |step: &&Exception| step.state != "waiting" && step.state != "skipped";
+    let steps = rested.record.exceptions.iter().filter(past);
+    steps.map(|step| format!("{} ({})", step.step, step.what)).collect::<Vec<_>>().join(", ")
 }
 
 /// An error with its causes, in one line for a log.

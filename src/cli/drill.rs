@@ -1,6 +1,6 @@
 //! `lifeboat drill`.
 
-use clap::{Subcommand, ValueEnum};
+use clap::{ArgMatches, FromArgMatches, Subcommand, ValueEnum};
 
 use super::{
     Desk,
@@ -28,7 +28,7 @@ A rehearsal holds no permit, and never stands in the way of a real run."
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    now: Option<Now>,
+    now: Typed,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -36,6 +36,34 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Schedules(schedules::Args),
+}
+
+/// A drill that was typed; nothing where a word of its own was typed instead.
+///
+/// clap's own `Option` asks a group whether anything of it was typed, and its groups do not nest.
+#[derive(Debug)]
+struct Typed(Option<Now>);
+
+impl FromArgMatches for Typed {
+    fn from_arg_matches(typed: &ArgMatches) -> Result<Self, clap::Error> {
+        let other = typed.subcommand_name().is_some();
+        if other { Ok(Self(None)) } else { Now::from_arg_matches(typed).map(Some).map(Self) }
+    }
+
+    fn update_from_arg_matches(&mut self, typed: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(typed)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Typed {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Now::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Now::augment_args_for_update(command)
+    }
 }
 
 /// A drill that is run now.
@@ -80,7 +108,7 @@ impl From<Kind> for RunKind {
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
-    let now = match (args.verb, args.now) {
+    let now = match (args.verb, args.now.0) {
         (Some(Verb::Schedules(args)), _) => return schedules::run(args, desk).await,
         (None, Some(now)) => now,
         (None, None) => return Err(Complaint::typed("no group is named", "lifeboat drill GROUP --mode rehearse")),

@@ -37,7 +37,7 @@ const REST: Duration = Duration::from_secs(30);
 pub enum Noted {
     /// A drill starts.
     Starts(Firing),
-    /// A drill goes on whose process ended in its middle.
+    /// A drill is open. It is gone on with, unless its process is alive.
     GoesOn(crate::model::RunId),
     /// A drill came to rest.
     Rested(Drilled),
@@ -64,6 +64,8 @@ struct Seen {
     fired: Vec<Timestamp>,
     /// The next look at the journals, by the monotonic clock.
     read_at: Duration,
+    /// Nothing is asked for before then: it was declined a moment ago, or a run is open.
+    rests_until: Duration,
     /// What was said of the drill that is due now: it is not said again.
     said: Vec<Noted>,
 }
@@ -82,7 +84,11 @@ struct Ended {
     how: Result<Drilled, Declined>,
 }
 
-impl Underway<'_> {
+impl<'h> Underway<'h> {
+    fn of(schedule: &Schedule, rests: BoxFuture<'h, Result<Drilled, Declined>>) -> Self {
+        Self { schedule: schedule.name.clone(), group: schedule.group.clone(), rests }
+    }
+
     async fn ended(self) -> Ended {
         Ended { how: self.rests.await, schedule: self.schedule, group: self.group }
     }
@@ -163,7 +169,13 @@ impl<'h> Drills<'h> {
 
     async fn look_at(&mut self, schedule: &Schedule, tell: Tell<'_>) -> Option<Underway<'h>> {
         let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
-        let fresh = || Seen { since: now, fired: Vec::new(), read_at: Duration::ZERO, said: Vec::new() };
+        let fresh = || Seen {
+            since: now,
+            fired: Vec::new(),
+            read_at: Duration::ZERO,
+            rests_until: Duration::ZERO,
+            said: Vec::new(),
+        };
         let seen = self.seen.entry(schedule.name.clone()).or_insert_with(fresh);
         let past = Past { since: seen.since, fired: seen.fired.clone(), open: None };
         let guess = decide::due(schedule, &past, now);
@@ -179,14 +191,13 @@ impl<'h> Drills<'h> {
                 return None;
             }
             Due::Nothing { .. } if resting => return None,
-            // Declined a moment ago, or waiting for a run to end.
-            Due::Start { .. } if resting && !seen.said.is_empty() => return None,
+            Due::Start { .. } if monotonic < seen.rests_until => return None,
             Due::Nothing { .. } | Due::Skip { .. } | Due::Hold { .. } | Due::Start { .. } => {}
         }
         let runs = match self.master.runs(&schedule.group).await {
             Ok(runs) => runs,
             Err(declined) => {
-                seen.read_at = monotonic + REST;
+                (seen.read_at, seen.rests_until) = (monotonic + REST, monotonic + REST);
                 seen.say(Noted::Declined(schedule.name.clone(), declined), tell);
                 return None;
             }
@@ -195,7 +206,7 @@ impl<'h> Drills<'h> {
         seen.fired = decide::fired(schedule, runs.iter().filter_map(|run| run.scheduled.as_ref()));
         if let Some(run) = orphan(&runs) {
             tell(&Noted::GoesOn(run.run.clone()));
-            return Some(self.underway(schedule, self.master.finish(run.run.clone())));
+            return Some(Underway::of(schedule, self.master.finish(run.run.clone())));
         }
         let open = runs.iter().find(|run| run.closed.is_none()).map(|run| run.run.clone());
         // The clock went on while the store was asked.
@@ -210,8 +221,7 @@ impl<'h> Drills<'h> {
                 None
             }
             Due::Hold { which, why } => {
-                // A run may end, a blackout may be over, in less than a minute.
-                seen.read_at = monotonic + LOOK;
+                seen.rests_until = monotonic + LOOK;
                 seen.say(Noted::Waits(firing(schedule, which), why), tell);
                 None
             }
@@ -220,13 +230,9 @@ impl<'h> Drills<'h> {
                 seen.say(Noted::Starts(firing.clone()), tell);
                 let (group, mode, reason) = (schedule.group.clone(), schedule.mode, schedule.reason.clone());
                 let order = DrillOrder { firing, group, mode, reason };
-                Some(self.underway(schedule, self.master.drill(order)))
+                Some(Underway::of(schedule, self.master.drill(order)))
             }
         }
-    }
-
-    fn underway(&self, schedule: &Schedule, rests: BoxFuture<'h, Result<Drilled, Declined>>) -> Underway<'h> {
-        Underway { schedule: schedule.name.clone(), group: schedule.group.clone(), rests }
     }
 
     /// Takes note of how a drill came to rest.
@@ -242,7 +248,7 @@ impl<'h> Drills<'h> {
                 tell(&Noted::Rested(drilled));
             }
             Err(declined) => {
-                seen.read_at = monotonic + REST;
+                (seen.read_at, seen.rests_until) = (monotonic + REST, monotonic + REST);
                 seen.say(Noted::Declined(ended.schedule, declined), tell);
             }
         }

@@ -6,7 +6,7 @@
 //! 1. Instants older than the deadline are passed over. Of those that are not, the newest is taken and the others are not made
 //!    up for: three missed nights are one drill.
 //! 2. An instant inside a blackout is passed over. One from before the blackout waits until it is over, if its deadline allows.
-//! 3. A suspended schedule, and a group in which something runs, make it wait in the same way: CronJob's `Forbid`.
+//! 3. A suspended schedule, and a group in which something runs, make it wait in the same way: `Forbid`, as a `CronJob` says.
 //! 4. Nothing older than what was started last is started. What was started under a clock that ran ahead by more than the
 //!    deadline counts for its own instant alone, or one wrong clock would silence a schedule for a year.
 //! 5. A schedule of which there is no run yet speaks from the moment that it was first read: one that is written at noon does

@@ -52,8 +52,8 @@ pub fn schedule(document: &Document<DrillScheduleSpec>) -> Result<Schedule, Vec<
     for (index, blackout) in spec.blackouts.iter().enumerate() {
         let path = Path::spec().key("blackouts").at(index);
         let window = match blackout.kind() {
-            Ok(BlackoutKind::Weekly(weekly)) => weekly_window(weekly).map_err(|bad| bad.at(path.key("weekly"))),
-            Ok(BlackoutKind::Dates(dates)) => dates_window(dates).map_err(|bad| bad.at(path.key("dates"))),
+            Ok(BlackoutKind::Weekly(weekly)) => weekly_window(weekly).map_err(|bad| bad.at(&path.key("weekly"))),
+            Ok(BlackoutKind::Dates(dates)) => dates_window(dates).map_err(|bad| bad.at(&path.key("dates"))),
             Err(bad) => {
                 let help = "a blackout has exactly one of `weekly` and `dates`";
                 Err((Code::NotOneChoice, path, bad.to_string(), help.to_owned()))
@@ -98,7 +98,7 @@ struct BadText {
 }
 
 impl BadText {
-    fn at(self, window: Path) -> (Code, Path, String, String) {
+    fn at(self, window: &Path) -> (Code, Path, String, String) {
         (Code::BadWindow, window.key(self.key), self.message, self.help.into())
     }
 }
@@ -119,7 +119,7 @@ fn weekly_window(weekly: &WeeklyBlackout) -> Result<Window, BadText> {
     // `to: 00:00` is the midnight that ends the day, and not the one that began it.
     let to = if to == 0 { 24 * 60 } else { to };
     let days = if weekly.days.is_empty() { &Day::ALL[..] } else { &weekly.days };
-    Ok(Window::Weekly { days: days.iter().map(|day| day.from_sunday()).collect(), from, to })
+    Ok(Window::Weekly { days: days.iter().map(|day| day.number()).collect(), from, to })
 }
 
 /// `HH:MM`, up to `24:00`.

@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 use jiff::civil::{Date, DateTime};
 
 /// The farthest that a day is searched: 29 February is missing for eight years around 2100, and no pattern waits longer.
-const HORIZON_DAYS: u32 = 9 * 366;
+const HORIZON_YEARS: i16 = 9;
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
@@ -153,11 +153,11 @@ impl Cron {
         !self.minute.star && !self.hour.star
     }
 
-    /// Something happens on that day.
+    /// Something happens on that day, in a month in which something does.
     fn on(&self, date: Date) -> bool {
         let (day, weekday) = (self.day.has(date.day()), self.weekday.has(date.weekday().to_sunday_zero_offset()));
         let days = if self.day.star || self.weekday.star { day && weekday } else { day || weekday };
-        days && self.month.has(date.month())
+        days
     }
 
     /// The first wall-clock time that matches and is not before `from`. `None`: there is none within nine years, which
@@ -167,8 +167,12 @@ impl Cron {
         let from = if whole { from } else { up_to_the_minute(from)? };
         let mut date = from.date();
         let (mut hour, mut minute) = (from.hour(), from.minute());
-        for _ in 0..HORIZON_DAYS {
-            if self.on(date) {
+        let last = date.year().saturating_add(HORIZON_YEARS);
+        while date.year() <= last {
+            if !self.month.has(date.month()) {
+                // A schedule of leap days would look at four years of days otherwise.
+                date = date.last_of_month();
+            } else if self.on(date) {
                 if self.hour.has(hour)
                     && let Some(minute) = self.minute.first(minute)
                 {

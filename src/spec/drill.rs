@@ -151,7 +151,7 @@ impl Day {
     pub const ALL: [Self; 7] = [Self::Mon, Self::Tue, Self::Wed, Self::Thu, Self::Fri, Self::Sat, Self::Sun];
 
     /// Its number from Sunday, 0 to 6.
-    pub fn from_sunday(self) -> i8 {
+    pub fn number(self) -> i8 {
         match self {
             Self::Sun => 0,
             Self::Mon => 1,

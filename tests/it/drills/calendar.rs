@@ -65,6 +65,18 @@ impl Tables {
     }
 }
 
+/// By how many minutes a zone's clock is ahead of UTC.
+fn minutes_ahead(zone: &TimeZone, minute: i64) -> i64 {
+    i64::from(zone.to_offset(Timestamp::from_second(minute * 60).unwrap()).seconds()) / 60
+}
+
+/// Until which minute that is the same: two hours on, or a minute where it changes meanwhile. No clock is moved and moved back
+/// within two hours.
+fn same_for(zone: &TimeZone, minute: i64) -> i64 {
+    let later = minute + 120;
+    if minutes_ahead(zone, later) == minutes_ahead(zone, minute) { later } else { minute + 1 }
+}
+
 /// All instants of several schedules in a zone, from `from` to `to`, by one walk.
 pub(crate) fn walk(crons: &[&str], zone: &TimeZone, from: Timestamp, to: Timestamp) -> Vec<Vec<Timestamp>> {
     let tables: Vec<Tables> = crons.iter().map(|cron| Tables::of(cron)).collect();
@@ -91,11 +103,11 @@ pub(crate) fn walk(crons: &[&str], zone: &TimeZone, from: Timestamp, to: Timesta
     };
     let mut found = vec![Vec::new(); crons.len()];
     let mut highest: Option<i64> = None;
-    let mut offset = 0;
+    let (mut offset, mut same_until) = (0, i64::MIN);
     for minute in from.as_second().div_euclid(60)..to.as_second().div_euclid(60) {
-        // Clocks are moved at a quarter of an hour.
-        if minute % 15 == 0 || highest.is_none() {
-            offset = i64::from(zone.to_offset(Timestamp::from_second(minute * 60).unwrap()).seconds()) / 60;
+        if minute >= same_until {
+            offset = minutes_ahead(zone, minute);
+            same_until = same_for(zone, minute);
         }
         let label = minute + offset;
         let since = match highest {

@@ -102,6 +102,22 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_store_of_an_older_version_is_brought_to_this_one_with_all_that_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lifeboat.db");
+    let store = Sqlite::open(&path).unwrap();
+    let permit = lease(&store, "orders").await;
+    let (run, _) = store.open(&permit, at(0), opened("orders", false)).await.unwrap();
+    drop(store);
+    // As the second version left it.
+    let old = "ALTER TABLE runs DROP COLUMN drill; ALTER TABLE runs DROP COLUMN scheduled; PRAGMA user_version = 2;";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(old).unwrap();
+    let store = Sqlite::open(&path).unwrap();
+    let seen = store.runs(None).await.unwrap().remove(0);
+    assert_eq!((seen.run, seen.drill, seen.scheduled), (run, None, None));
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lifeboat.db");
