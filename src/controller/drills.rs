@@ -221,7 +221,9 @@ impl<'h> Drills<'h> {
                 None
             }
             Due::Hold { which, why } => {
-                seen.rests_until = monotonic + LOOK;
+                if matches!(why, Wait::RunOpen { .. }) {
+                    seen.rests_until = monotonic + LOOK;
+                }
                 seen.say(Noted::Waits(firing(schedule, which), why), tell);
                 None
             }

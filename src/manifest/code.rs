@@ -81,7 +81,7 @@ codes! {
         it would be a matter of chance. Rename one of them.";
     NotOneChoice = "LB0014", Error, "not exactly one choice",
         "The key names the kind here: a target has exactly one driver, a probe exactly one of http, tcp, dns and sql, a \
-        way to fence exactly one of readOnly, command and http. None, or several, were given.";
+        way to fence exactly one of readOnly, command and http, a blackout exactly one of weekly and dates. None, or several, were given.";
     MergeKey = "LB0015", Error, "merge key",
         "`<<` copies the keys of another map in. What a reader sees is then not what a program reads, and YAML 1.2 has \
         dropped it. Write the keys out.";

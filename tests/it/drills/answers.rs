@@ -92,7 +92,7 @@ fn a_schedule_that_is_blacked_out_for_good_says_never() {
     let always = schedule("").timetable;
     let mut schedule = schedule("  - {weekly: {from: \"02:00\", to: \"05:00\"}}\n");
     assert_eq!(schedule.timetable, always);
-    let past = Past { since: at("02-28 12:00"), fired: Vec::new(), open: None };
+    let past = Past { since: at("03-02 01:00"), fired: Vec::new(), open: None };
     assert_eq!(said(&due(&schedule, &past, at("03-02 02:00"))), "nothing until never");
     schedule.blackouts.clear();
     assert_eq!(said(&due(&schedule, &past, at("03-02 02:00"))), "nothing until 03-02 03:00");

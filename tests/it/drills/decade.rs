@@ -108,8 +108,8 @@ fn remember(past: &mut Past, which: Timestamp) {
     }
 }
 
-/// How late a look may be.
-const DELAY: SignedDuration = SignedDuration::from_secs(5);
+/// How late a look may be: after a drill has started, and while one waits, the process here looks every five minutes.
+const DELAY: SignedDuration = SignedDuration::from_mins(6);
 
 /// Times in which nothing can start although something may be due.
 #[derive(Default)]
