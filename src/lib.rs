@@ -30,7 +30,7 @@
 //! | 8 | `main.rs` | hands the arguments over |
 //! | 7 | [`cli`] | the face; names no driver, no store, no network |
 //! | 6 | [`app`] | settings, wiring, the flows that faces share: the composition root |
-//! | 5 | [`controller`] | the standing loops: observe, listen, judge, propose or start |
+//! | 5 | [`controller`] | the standing loops: observe, listen, judge, propose or start; drills on schedule |
 //! | 4 | [`manifest`], [`engine`], [`probe`], [`driver`], [`store`] | workers |
 //! | 3 | [`decide`], [`evidence`], [`net`] | judgement and proof, both pure; connections that drivers and probes share |
 //! | 2 | [`port`] | the traits to the outside |

@@ -143,6 +143,8 @@ pub(crate) async fn run(store: Arc<dyn Store>, plan: Plan, driver: Arc<dyn Drive
         cooldown_until: None,
         estimates: Vec::new(),
         version: "bench".into(),
+        drill: None,
+        scheduled: None,
     };
     let body = EventBody::Opened(Box::new(opened));
     let (id, first) = store.open(hold.permit(), clock.now(), body).await.expect("a run");

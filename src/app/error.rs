@@ -4,7 +4,7 @@ use crate::{
     engine::EngineError,
     evidence::RecordError,
     manifest::Finding,
-    model::{GroupName, RunId},
+    model::{Firing, GroupName, RunId},
     port::{LeaseError, StoreError},
     store::etcd,
 };
@@ -57,6 +57,14 @@ pub enum AppError {
         what: String,
         /// What to do about it.
         remedy: String,
+    },
+    /// There is a run of this firing.
+    #[error("run {run} is the drill of {firing}")]
+    Drilled {
+        /// The firing.
+        firing: Firing,
+        /// Its run.
+        run: RunId,
     },
     /// Another process holds the lease.
     #[error("could not take the lease")]
@@ -130,7 +138,7 @@ impl AppError {
     /// Which way it did not get there.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Route(NoRoute::AlreadyThere { .. }) | Self::Refused { .. } => Fault::Refused,
+            Self::Route(NoRoute::AlreadyThere { .. }) | Self::Refused { .. } | Self::Drilled { .. } => Fault::Refused,
             Self::Settings(_)
             | Self::Findings { .. }
             | Self::NoDocuments
@@ -189,6 +197,7 @@ impl AppError {
             Self::Ended { .. } => {
                 Some("this is a defect of lifeboat: start it again, and please report it with its last lines".into())
             }
+            Self::Drilled { run, .. } => Some(format!("`lifeboat run show {run}` shows how it stands")),
             Self::Driver { .. } => Some("correct the target's settings in the documents".into()),
             Self::Settings(_)
             | Self::Findings { .. }

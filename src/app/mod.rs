@@ -15,6 +15,7 @@ use crate::{
 
 mod arm;
 pub mod documents;
+mod drills;
 mod error;
 mod helm;
 mod history;
@@ -39,6 +40,7 @@ mod telemetry;
 mod wire;
 
 pub use arm::{Watch, Watching};
+pub use drills::Scheduled;
 pub use error::{AppError, Fault, go_on};
 pub use helm::Listeners;
 pub use orders::{Order, Told};

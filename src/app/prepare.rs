@@ -8,13 +8,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    App, AppError, Misplaced, Outage, Route, documents, go_on, history,
+    App, AppError, Misplaced, Outage, Route, documents, drills, go_on, history,
     looking::{self, LIMIT},
     outage, route, stopping,
 };
 use crate::{
     model::{
-        Actor, Facts, Group, GroupName, Loss, Opened, Plan, RegionName, Risk, RunId, RunKind, StopOrder, TargetName,
+        Actor, DrillMode, Facts, Firing, Group, GroupName, Loss, Opened, Plan, RegionName, Risk, RunId, RunKind,
+        StopOrder, TargetName,
     },
     port::{Drivers, LeaseKey, ObserverReport, RunSummary},
 };
@@ -38,13 +39,16 @@ pub struct Request {
     pub accept: Vec<Risk>,
     /// Fail over although every probe says that the source serves.
     pub healthy_anyway: bool,
+    /// The firing of a schedule that asks for it; `None`: a person does.
+    pub scheduled: Option<Firing>,
 }
 
 impl Request {
     /// A request without wishes.
     pub fn new(kind: RunKind, group: GroupName) -> Self {
         let (rehearsal, healthy_anyway) = (false, false);
-        Self { kind, rehearsal, group, from: None, to: None, reason: String::new(), accept: Vec::new(), healthy_anyway }
+        let (from, to, scheduled) = (None, None, None);
+        Self { kind, rehearsal, group, from, to, reason: String::new(), accept: Vec::new(), healthy_anyway, scheduled }
     }
 
     /// The lease under which the run's journal is written.
@@ -115,7 +119,11 @@ impl App {
         let newest = newest(&runs);
         let cooldown_until = self.cooldown(&group, &runs).await?;
         let stopped = self.stopped(&request.group).await?;
-        let requested_by = self.settings.actor.clone();
+        let requested_by = match &request.scheduled {
+            Some(firing) => drills::actor(&firing.schedule),
+            None => None,
+        };
+        let requested_by = requested_by.unwrap_or_else(|| self.settings.actor.clone());
         let plan = Arc::new(plan);
         Ok(Drawn { request, requested_by, plan, learnt, drivers, open, newest, cooldown_until, stopped })
     }
@@ -278,6 +286,8 @@ impl Drawn {
             cooldown_until: self.cooldown_until,
             estimates,
             version: env!("CARGO_PKG_VERSION").into(),
+            drill: self.request.rehearsal.then_some(DrillMode::Rehearse),
+            scheduled: self.request.scheduled.clone(),
         }
     }
 

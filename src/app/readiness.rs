@@ -222,6 +222,8 @@ mod tests {
             destination: "dub".parse().unwrap(),
             opened_at: at(0),
             closed: ended.map(|(second, outcome)| (at(second), outcome)),
+            drill: None,
+            scheduled: None,
         }
     }
 

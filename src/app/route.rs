@@ -228,6 +228,8 @@ mod tests {
             destination: region(to),
             opened_at: jiff::Timestamp::UNIX_EPOCH,
             closed: outcome.map(|outcome| (jiff::Timestamp::UNIX_EPOCH, outcome)),
+            drill: None,
+            scheduled: None,
         }
     }
 

@@ -58,6 +58,13 @@ impl App {
             hold.release().await;
             return Err(moved);
         }
+        // Under the lease: from here on no other process opens a run that would be the same drill.
+        if let Some(firing) = &prepared.request.scheduled
+            && let Err(twice) = self.unless_drilled(firing, &prepared.request.group).await
+        {
+            hold.release().await;
+            return Err(twice);
+        }
         let opened = EventBody::Opened(Box::new(prepared.opened));
         let now = self.clock.now();
         let (id, first) = match self.store.open(hold.permit(), now, opened).await {

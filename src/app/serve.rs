@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     App, AppError, Manner, Readiness, Standing, Supervision,
@@ -13,9 +13,9 @@ use super::{
     supervise::Crew,
 };
 use crate::{
-    controller::{self, Heart, Helm, Judge, Means, Order, Pulse, Said, Started},
+    controller::{self, Drilled, Heart, Helm, Judge, Means, Noted, Order, Pulse, Said, Started},
     engine::Stop,
-    model::{Automation, Group, GroupName, Judged, RegionName, RunId, RunState, TargetName},
+    model::{Automation, Group, GroupName, Judged, RegionName, RunId, RunState, ScheduleName, TargetName},
 };
 
 /// Between two looks for a run that nobody drives.
@@ -74,6 +74,8 @@ pub enum What {
     NotTakenOver(RunId, String),
     /// The group's readiness changed.
     Readiness(Readiness),
+    /// Of its drills.
+    Drill(Noted),
 }
 
 /// Told of news, from any task.
@@ -109,14 +111,16 @@ impl App {
                 }
             }
         }
+        let drills = if serving.judges { Some(self.board_drills(&mut crew, supervision, &tell)) } else { None };
         tokio::select! {
             ended = crew.first_end() => Err(AppError::Ended { task: ended.task, why: ended.why }),
             () = supervision.asked() => {
                 // Runs under way were told by the same signal: they pause and are resumed by whoever comes. The second signal
                 // does not wait for what is under way.
                 let mut stop = supervision.stop();
+                let drills = async { if let Some(rest) = drills { drop(rest.await) } };
                 tokio::select! {
-                    () = helm.driving.none() => {}
+                    ((), ()) = async { futures::join!(helm.driving.none(), drills) } => {}
                     _now = stop.wait_for(|stop| *stop == Stop::Now) => {}
                 }
                 crew.dismiss().await;
@@ -253,6 +257,29 @@ impl App {
         });
     }
 
+    /// Drills on schedule, of all groups. What it gives back resolves when it was asked to end and no drill is under way.
+    fn board_drills(
+        self: &Arc<Self>,
+        crew: &mut Crew,
+        supervision: &Supervision,
+        tell: &Teller,
+    ) -> oneshot::Receiver<()> {
+        let (app, stop, tell) = (Arc::clone(self), supervision.stop(), Arc::clone(tell));
+        let (rests, at_rest) = oneshot::channel();
+        crew.board("drill schedules".into(), async move {
+            let mut told = |noted: &Noted| {
+                if let Some(group) = drilled(&app, noted) {
+                    tell(News { group, what: What::Drill(noted.clone()) });
+                }
+            };
+            app.drill_on_schedule(&mut told, stop).await;
+            // Nobody listens when the process ends for another reason.
+            let _at_rest = rests.send(());
+            std::future::pending::<()>().await;
+        });
+        at_rest
+    }
+
     /// The group's run that should be driven by somebody.
     async fn running(&self, group: &GroupName) -> Result<Option<RunId>, AppError> {
         let runs = self.runs_of(group).await?;
@@ -272,6 +299,19 @@ impl App {
         let (mut progress, stop) = ((helm.listeners)(), helm.stop.clone());
         let rested = self.take_over(run, hold, None, Manner::default(), progress.as_mut(), stop).await?;
         Ok(Some(in_words(&rested)))
+    }
+}
+
+/// The group that the news is of; `None`: its schedule has just gone from the documents.
+fn drilled(app: &App, noted: &Noted) -> Option<GroupName> {
+    let of = |schedule: &ScheduleName| {
+        let schedules = documents::read(&app.settings).and_then(|papers| papers.schedules()).ok()?;
+        schedules.into_iter().find(|one| one.name == *schedule).map(|one| one.group)
+    };
+    match noted {
+        Noted::GoesOn(run) | Noted::Rested(Drilled { run, .. }) => Some(run.group.clone()),
+        Noted::Starts(firing) | Noted::Waits(firing, _) | Noted::Passed(firing, _) => of(&firing.schedule),
+        Noted::Declined(schedule, _) => of(schedule),
     }
 }
 

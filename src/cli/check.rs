@@ -36,15 +36,17 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             "regions": documents.regions.len(),
             "groups": documents.groups.len(),
             "runbooks": documents.runbooks.len(),
+            "schedules": documents.schedules.len(),
             "findings": findings,
         })),
         Format::Text => {
             desk.screen.text(&manifest::render(&findings, desk.screen.look()));
             if findings.is_empty() {
-                let (regions, groups, runbooks) =
-                    (documents.regions.len(), documents.groups.len(), documents.runbooks.len());
-                desk.screen
-                    .line(format_args!("checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}"));
+                let (regions, groups) = (documents.regions.len(), documents.groups.len());
+                let (runbooks, schedules) = (documents.runbooks.len(), documents.schedules.len());
+                desk.screen.line(format_args!(
+                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}"
+                ));
             }
         }
     }

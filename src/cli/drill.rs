@@ -1,6 +1,6 @@
 //! `lifeboat drill`.
 
-use clap::ValueEnum;
+use clap::{ArgMatches, FromArgMatches, Subcommand, ValueEnum};
 
 use super::{
     Desk,
@@ -11,15 +11,64 @@ use super::{
 };
 use crate::{app::Request, model::RunKind};
 
+mod schedules;
+
 /// Run a runbook to learn: the whole run is recorded as evidence.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
   lifeboat drill orders --mode rehearse                     a failover, observed and not done
   lifeboat drill orders --mode rehearse --kind switchover   a switchover
+  lifeboat drill schedules                                  the drills that happen on their own
 
-A rehearsal holds no permit, and never stands in the way of a real run.")]
+A rehearsal holds no permit, and never stands in the way of a real run."
+)]
 pub(super) struct Args {
+    #[command(flatten)]
+    now: Typed,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Schedules(schedules::Args),
+}
+
+/// A drill that was typed; nothing where a word of its own was typed instead.
+///
+/// clap's own `Option` asks a group whether anything of it was typed, and its groups do not nest.
+#[derive(Debug)]
+struct Typed(Option<Now>);
+
+impl FromArgMatches for Typed {
+    fn from_arg_matches(typed: &ArgMatches) -> Result<Self, clap::Error> {
+        let other = typed.subcommand_name().is_some();
+        if other { Ok(Self(None)) } else { Now::from_arg_matches(typed).map(Some).map(Self) }
+    }
+
+    fn update_from_arg_matches(&mut self, typed: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(typed)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Typed {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Now::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Now::augment_args_for_update(command)
+    }
+}
+
+/// A drill that is run now.
+#[derive(Debug, clap::Args)]
+struct Now {
     #[command(flatten)]
     way: Way,
     /// How far it goes.
@@ -59,8 +108,13 @@ impl From<Kind> for RunKind {
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
-    let (request, manner) = args.way.request(args.kind.into())?;
-    let request = match args.mode {
+    let now = match (args.verb, args.now.0) {
+        (Some(Verb::Schedules(args)), _) => return schedules::run(args, desk).await,
+        (None, Some(now)) => now,
+        (None, None) => return Err(Complaint::typed("no group is named", "lifeboat drill GROUP --mode rehearse")),
+    };
+    let (request, manner) = now.way.request(now.kind.into())?;
+    let request = match now.mode {
         Mode::Rehearse => Request { rehearsal: true, ..request },
     };
     let app = desk.app()?;

@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     app::{Listeners, News, Serving, Teller, What, identity},
-    controller::Started,
+    controller::{Drilled, Noted, Started},
+    decide::{Passed, Wait},
     engine::Progress,
-    model::{Event, Judged, Run},
+    model::{Event, GroupName, Judged, Run},
 };
 
 /// Watch every group: probe, report, judge, and propose or start what its automation says.
@@ -104,11 +105,44 @@ fn say(screen: &Screen, news: &News) {
         }
         What::TakenOver(run) => screen.warn(format_args!("{group}: nobody drives {run} any more; it goes on here")),
         What::Readiness(found) => readiness::draw(screen, found),
+        What::Drill(noted) => drill(screen, group, noted),
         What::NotTakenOver(run, why) => screen.warn(format_args!("{group}: {run} could not be taken over: {why}")),
     }
 }
 
-fn judgement(screen: &Screen, group: &crate::model::GroupName, judged: &Judged) {
+fn drill(screen: &Screen, group: &GroupName, noted: &Noted) {
+    match noted {
+        Noted::Starts(firing) => screen.progress(format_args!("{group}: drill {firing} starts")),
+        Noted::GoesOn(run) => screen.progress(format_args!("{group}: drill {run} is open, and is gone on with")),
+        Noted::Rested(Drilled { run, outcome: Some(outcome) }) => {
+            screen.progress(format_args!("{group}: drill {run} ended: {}", outcome.as_str()));
+        }
+        Noted::Rested(Drilled { run, outcome: None }) => {
+            screen.progress(format_args!("{group}: drill {run} was interrupted; it is gone on with later"));
+        }
+        Noted::Waits(firing, wait) => screen.progress(format_args!("{group}: drill {firing} waits: {}", waits(wait))),
+        Noted::Passed(firing, Passed::TooLate) => {
+            screen.warn(format_args!("{group}: drill {firing} was missed: nobody was there within its deadline"));
+        }
+        Noted::Passed(firing, Passed::Blackout { reason }) => {
+            screen.progress(format_args!("{group}: drill {firing} is left out: {reason}"));
+        }
+        Noted::Declined(schedule, declined) => {
+            screen.warn(format_args!("{group}: the drill of {schedule} was declined: {declined}"));
+        }
+    }
+}
+
+fn waits(wait: &Wait) -> String {
+    match wait {
+        Wait::Suspended => "the schedule is suspended".into(),
+        Wait::Blackout { reason, until: Some(until) } => format!("{reason}, until {until:.0}"),
+        Wait::Blackout { reason, until: None } => reason.clone(),
+        Wait::RunOpen { run } => format!("run {run} is open"),
+    }
+}
+
+fn judgement(screen: &Screen, group: &GroupName, judged: &Judged) {
     let regions: Vec<String> =
         judged.verdicts.iter().map(|verdict| format!("{} {}", verdict.region, verdict.state)).collect();
     screen.progress(format_args!("{group}: {} ({})", judged.answer, regions.join(", ")));

@@ -1,4 +1,5 @@
-//! Floor 5: the standing loops. An observer probes and reports; a judge listens to all observers, and proposes or starts.
+//! Floor 5: the standing loops. An observer probes and reports; a judge listens to all observers, and proposes or starts; drills
+//! happen on schedule.
 //!
 //! One pass, for each group:
 //!
@@ -9,15 +10,23 @@
 //!    with all reasons beside its own report: `status` prints them.
 //! 5. A start goes through the [`Helm`], which draws, prepares and drives a run as for a person.
 //!
-//! Nothing here changes the world except through the helm. A crash in the middle means that the reports grow old, which the other
-//! observers see, and that the hold-down of this judge begins anew (promise S9).
+//! Beside that [`Drills`] looks at the clock, and has what is due started through a [`Drillmaster`].
+//!
+//! Nothing here changes the world except through these two, which `app` implements; no loop holds a driver's secrets or knows a
+//! store by name. A crash in the middle means that the reports grow old, which the other
+//! observers see, and that the hold-down of this judge begins anew (promise S9);
+//! what the drills know is read again from the store.
 
+mod drillmaster;
+mod drills;
 mod helm;
 mod judge;
 mod listen;
 mod observe;
 mod rota;
 
+pub use drillmaster::{Declined, DrillOrder, Drilled, Drillmaster};
+pub use drills::{Drills, Noted, Tell, Underway};
 pub use helm::{Helm, Order, Outlook, Started};
 pub use judge::{Judge, Said};
 pub use listen::Listener;

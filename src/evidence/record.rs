@@ -13,8 +13,8 @@ use super::{
     timeline::{Row, timeline},
 };
 use crate::model::{
-    Actor, CommandBody, Digest, Event, EventBody, GroupName, IllegalEvent, Loss, Objectives, Outcome, RegionName, Risk,
-    Run, RunId, RunKind, RunbookName, StepName, TargetName,
+    Actor, CommandBody, Digest, DrillMode, Event, EventBody, Firing, GroupName, IllegalEvent, Loss, Objectives,
+    Outcome, RegionName, Risk, Run, RunId, RunKind, RunbookName, StepName, TargetName,
 };
 
 /// `apiVersion` of a record.
@@ -137,6 +137,12 @@ pub struct Record {
     pub run_kind: RunKind,
     /// Everything was observed and nothing changed.
     pub rehearsal: bool,
+    /// How far it went, where it is a drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillMode>,
+    /// The firing of a schedule that it is the run of; absent: a person started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Firing>,
     /// The group.
     pub group: GroupName,
     /// Away from here.
@@ -210,6 +216,8 @@ impl Record {
             run: id.clone(),
             run_kind: opened.kind,
             rehearsal: opened.rehearsal,
+            drill: opened.drill_mode(),
+            scheduled: opened.scheduled.clone(),
             group: plan.group.name.clone(),
             source: plan.source.clone(),
             destination: plan.destination.clone(),

@@ -12,6 +12,7 @@ mod record;
 mod region;
 mod runbook;
 mod safety;
+mod schedule;
 mod secret;
 mod target;
 mod usage;
@@ -63,6 +64,9 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
         let uses = uses.get(&document.name).map_or(&[][..], Vec::as_slice);
         runbook::check(&world, uses, &mut notes);
         secret::check(&mut notes);
+    }
+    for document in &documents.schedules {
+        schedule::check(&world, &mut Notes { document, findings: &mut findings });
     }
     tidy(&mut findings);
     findings

@@ -1,7 +1,8 @@
 //! Every kind of finding there is, in one table: its code, how grave it is, its title and the paragraph that
 //! `lifeboat explain CODE` prints. A code is for ever: it may be retired, it never changes its meaning.
 //!
-//! LB00 reading, LB01 runbooks, LB02 expressions, LB03 groups, LB04 targets, LB05 regions.
+//! LB00 reading, LB01 runbooks, LB02 expressions, LB03 groups, LB04 targets, LB05 regions,
+//! LB06 drill schedules.
 
 use std::fmt;
 
@@ -57,7 +58,7 @@ codes! {
         "Every document begins with `apiVersion: lifeboat.dev/v1alpha1`. Another version may mean that the document was \
         written for another release of Lifeboat, or for another program; it was not checked.";
     UnknownKind = "LB0006", Error, "unknown kind",
-        "The kinds are Region, ProtectionGroup and Runbook. The document was not checked.";
+        "The kinds are Region, ProtectionGroup, Runbook and DrillSchedule. The document was not checked.";
     UnknownField = "LB0007", Error, "unknown field",
         "The field does not exist here, so what was meant by it would silently not happen. Unknown fields are refused \
         everywhere. Correct the name, or remove the field.";
@@ -80,7 +81,7 @@ codes! {
         it would be a matter of chance. Rename one of them.";
     NotOneChoice = "LB0014", Error, "not exactly one choice",
         "The key names the kind here: a target has exactly one driver, a probe exactly one of http, tcp, dns and sql, a \
-        way to fence exactly one of readOnly, command and http. None, or several, were given.";
+        way to fence exactly one of readOnly, command and http, a blackout exactly one of weekly and dates. None, or several, were given.";
     MergeKey = "LB0015", Error, "merge key",
         "`<<` copies the keys of another map in. What a reader sees is then not what a program reads, and YAML 1.2 has \
         dropped it. Write the keys out.";
@@ -263,6 +264,27 @@ codes! {
     NetworksOverlap = "LB0502", Warning, "networks that overlap",
         "Two regions claim the same addresses, so the dependency check cannot tell which of them an endpoint is in. Declare \
         the smaller networks that each region really has.";
+
+    BadCron = "LB0601", Error, "schedule that cannot be read",
+        "A schedule has the five fields of crontab(5): minute, hour, day of month, month, day of week, such as `30 3 * * 1-5`. \
+        What only some programs read (`@daily`, seconds, `L`, `#`, `?`) is refused, so that a schedule means the same everywhere.";
+    UnknownZone = "LB0602", Error, "unknown time zone",
+        "A time zone is a name of the IANA time zone database, such as Europe/Berlin or UTC. Abbreviations such as CEST name no \
+        zone: they say nothing about the day on which the clock is moved.";
+    NeverFires = "LB0603", Error, "schedule that never comes",
+        "No calendar has that day: 30 February, or the 31st of a month with 30 days. No drill would ever start, and nobody \
+        would notice.";
+    AlwaysBlackedOut = "LB0604", Error, "blackouts that cover every drill",
+        "Every instant of the schedule lies in a weekly blackout, so no drill would ever start. Move the schedule, or make the \
+        blackout shorter. Both are read by the clock of `timeZone`.";
+    UnknownGroup = "LB0605", Error, "unknown group",
+        "The schedule names a group that was not loaded. Correct the name, or load the file that declares the group.";
+    BadWindow = "LB0606", Error, "time that cannot be read",
+        "A blackout's times are written HH:MM, from 00:00 to 24:00, and its dates YYYY-MM-DD, the first not after the last. A \
+        blackout that nobody can read would stop no drill.";
+    DrillTooRare = "LB0607", Warning, "drills rarer than the objective",
+        "The group promises that its last passed drill is never older than `drillMaxAgeSeconds`, and the schedule leaves more \
+        time than that between two drills, weekly blackouts counted in. Drill more often, or promise less.";
 }
 
 impl Code {

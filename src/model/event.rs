@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Blocker, Facts, Loss, Outcome, Output, PauseReason, Plan, RunKind, SkippedBy, StepIndex, StepName,
-    TargetName, Term,
+    Actor, Blocker, DrillMode, Facts, Firing, Loss, Outcome, Output, PauseReason, Plan, RunKind, SkippedBy, StepIndex,
+    StepName, TargetName, Term,
 };
 
 /// A named risk that a person may accept, with a reason, for one run.
@@ -131,6 +131,19 @@ pub struct Opened {
     pub estimates: Vec<(TargetName, Loss)>,
     /// The program's version.
     pub version: String,
+    /// How far it goes, where the run is a drill. A journal from before this word says it by `rehearsal` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillMode>,
+    /// The firing of a schedule that it is the run of. There is one run of a firing at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Firing>,
+}
+
+impl Opened {
+    /// How far it goes; `None`: it is no drill.
+    pub fn drill_mode(&self) -> Option<DrillMode> {
+        self.drill.or(self.rehearsal.then_some(DrillMode::Rehearse))
+    }
 }
 
 /// A shared plan is written as the plan; each that is read is one of its own.

@@ -1,5 +1,8 @@
 //! Floor 0: the words. Checked types that cannot be wrong; no async, clock, environment or logging.
 
+mod blackout;
+mod cron;
+mod drill;
 mod event;
 mod fact;
 mod id;
@@ -11,18 +14,25 @@ mod run;
 pub(crate) mod sample;
 mod step;
 mod stop;
+mod timetable;
 mod topology;
 mod verb;
 
+pub use blackout::{Blackout, Window};
+pub use cron::{BadCron, Cron};
+pub use drill::{DrillMode, Firing, HistoryLimit, Schedule};
 pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};
 pub use fact::{Attempt, Divergence, Facts, FenceProof, Loss, Observed, Output, Role, Side};
-pub use id::{Actor, BadName, GroupName, ProbeName, RegionName, RunId, RunbookName, StepName, TargetName, Term};
+pub use id::{
+    Actor, BadName, GroupName, ProbeName, RegionName, RunId, RunbookName, ScheduleName, StepName, TargetName, Term,
+};
 pub use objective::{Objectives, Phase};
 pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};
 pub use report::{Judged, MarkerSeen, ObserverReport, ProbeSeen, ProbeState, VerdictSeen};
 pub use run::{IllegalEvent, Outcome, PauseReason, Run, RunKind, RunState};
 pub use step::{Blocker, SkippedBy, StepState};
 pub use stop::{StopOrder, stopped};
+pub use timetable::Timetable;
 pub use topology::{
     Automation, Detection, Endpoint, FencingPolicy, Group, MemberRole, Provider, Region, TargetRef, WatchRules,
 };

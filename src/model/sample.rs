@@ -104,6 +104,8 @@ pub(crate) fn opened(plan: Plan) -> Opened {
         cooldown_until: None,
         estimates: Vec::new(),
         version: "test".into(),
+        drill: None,
+        scheduled: None,
     }
 }
 

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{LeaseKey, Leases, Permit};
 use crate::model::{
-    Command, Event, EventBody, GroupName, ObserverReport, Outcome, RegionName, RunId, RunKind, StopOrder, Term,
+    Command, DrillMode, Event, EventBody, Firing, GroupName, ObserverReport, Outcome, RegionName, RunId, RunKind,
+    StopOrder, Term,
 };
 
 /// What to do about an error.
@@ -124,6 +125,12 @@ pub struct RunSummary {
     pub opened_at: Timestamp,
     /// When and how it ended.
     pub closed: Option<(Timestamp, Outcome)>,
+    /// How far it went, where it is a drill whose journal says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillMode>,
+    /// The firing of a schedule that it is the run of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Firing>,
 }
 
 /// An order in a run's inbox.

@@ -5,6 +5,7 @@
 //! Three rules keep the messages good and the schemas structural: unknown fields are refused everywhere, a choice is
 //! a struct of which exactly one field is set (never an untagged enum), and nothing is flattened.
 
+mod drill;
 mod group;
 mod params;
 mod region;
@@ -12,6 +13,10 @@ mod runbook;
 mod secret;
 mod target;
 
+pub use drill::{
+    BlackoutKind, BlackoutSpec, ConcurrencyPolicy, DatesBlackout, Day, DrillSchedule, DrillScheduleSpec,
+    HistoryLimitSpec, WeeklyBlackout,
+};
 pub use group::{
     Approvals, CorrelatedProbes, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec,
     RunbookNames,

@@ -93,6 +93,8 @@ impl Inside {
             destination: opened.plan.destination.clone(),
             opened_at: at,
             closed: None,
+            drill: opened.drill,
+            scheduled: opened.scheduled.clone(),
         };
         let event = Event { seq: 1, term: permit.term(), at, body };
         let held = Held { summary, events: vec![event.clone()], inbox: Vec::new(), record: None };

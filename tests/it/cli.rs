@@ -649,6 +649,7 @@ fn every_verb_answers_in_json() {
         "completions bash",
         "man",
         "drill orders --mode rehearse",
+        "drill schedules",
     ] {
         stage.run(&format!("{verb} -o json")).with(0).json();
     }
@@ -707,6 +708,7 @@ fn every_verb_has_help_with_examples() {
         "switchover",
         "failback",
         "drill",
+        "drill schedules",
         "run",
         "run list",
         "run show",

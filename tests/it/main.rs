@@ -19,6 +19,7 @@ mod servers;
 mod cli;
 mod conformance;
 mod disk;
+mod drills;
 mod engine;
 mod evidence;
 mod fuzz;

@@ -95,6 +95,7 @@ impl Etcd {
         let opened = rules::opening(permit, &body)?;
         let key = permit.key();
         let (kind, source, destination) = (opened.kind, opened.plan.source.clone(), opened.plan.destination.clone());
+        let (drill, scheduled) = (opened.drill, opened.scheduled.clone());
         let intent = || format!("open a run of {key}");
         let event = Event { seq: 1, term: permit.term(), at, body };
         let parcel = self.pack(intent, &json("an event", &[&event])?).await?;
@@ -115,6 +116,8 @@ impl Etcd {
                 destination: destination.clone(),
                 opened_at: at,
                 closed: None,
+                drill,
+                scheduled: scheduled.clone(),
             };
             let head = Head { last: 1, rehearsal: key.rehearsal, closed: false };
             let (number, open) = (self.layout.number(&key.group), self.layout.open(key));

@@ -51,6 +51,8 @@ impl Journal for Sqlite {
                 kind: word("a kind of run", &opened.kind)?,
                 source: opened.plan.source.to_string(),
                 destination: opened.plan.destination.to_string(),
+                drill: opened.drill.as_ref().map(|mode| word("a mode of a drill", mode)).transpose()?,
+                scheduled: opened.scheduled.as_ref().map(|firing| json("a firing", firing)).transpose()?,
                 event: ready(at, &body)?,
             };
             let intent = || format!("open a run of {}", permit.key());
@@ -132,6 +134,8 @@ struct Opening {
     kind: String,
     source: String,
     destination: String,
+    drill: Option<String>,
+    scheduled: Option<String>,
     event: Ready,
 }
 
@@ -154,8 +158,8 @@ impl Opening {
             db.prepare_cached("SELECT max(number) FROM runs WHERE grp = ?1")?.query_row([group], |row| row.get(0))?;
         let number = last.unwrap_or(0) + 1;
         db.prepare_cached(
-            "INSERT INTO runs (grp, number, rehearsal, kind, source, destination, opened_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO runs (grp, number, rehearsal, kind, source, destination, opened_at, drill, scheduled) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             group,
@@ -164,7 +168,9 @@ impl Opening {
             self.kind,
             self.source,
             self.destination,
-            self.event.at
+            self.event.at,
+            self.drill,
+            self.scheduled
         ])?;
         let term = signed(self.permit.term().0);
         db.prepare_cached(INSERT_EVENT)?.execute(params![group, number, 1, term, self.event.at, self.event.body])?;
@@ -257,7 +263,7 @@ fn events(db: &Connection, run: &RunId, after: u64, first: bool) -> Result<Vec<R
 
 fn runs(db: &Connection, group: Option<&str>) -> Result<Vec<RunSummary>, Halt<StoreError>> {
     let mut query = db.prepare_cached(
-        "SELECT grp, number, rehearsal, kind, source, destination, opened_at, closed_at, outcome FROM runs \
+        "SELECT grp, number, rehearsal, kind, source, destination, opened_at, closed_at, outcome, drill, scheduled FROM runs \
          WHERE ?1 IS NULL OR grp = ?1",
     )?;
     let mut rows = query.query([group])?;
@@ -273,6 +279,7 @@ fn summary(row: &rusqlite::Row<'_>) -> Result<RunSummary, Halt<StoreError>> {
     let (kind, source, destination): (String, String, String) = (row.get(3)?, row.get(4)?, row.get(5)?);
     let opened_at: String = row.get(6)?;
     let closed: (Option<String>, Option<String>) = (row.get(7)?, row.get(8)?);
+    let (drill, scheduled): (Option<String>, Option<String>) = (row.get(9)?, row.get(10)?);
     let rehearsal = row.get(2)?;
     let place = || format!("run {group}-{number}");
     let read = || {
@@ -287,6 +294,8 @@ fn summary(row: &rusqlite::Row<'_>) -> Result<RunSummary, Halt<StoreError>> {
                 (Some(at), Some(outcome)) => Some((time(place, at)?, parse_word(place, outcome)?)),
                 (None, _) | (_, None) => None,
             },
+            drill: drill.as_deref().map(|mode| parse_word(place, mode)).transpose()?,
+            scheduled: scheduled.as_deref().map(|firing| parse(place, firing)).transpose()?,
         })
     };
     read().map_err(Halt::Said)

@@ -66,6 +66,11 @@ const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE stops (number INTEGER PRIMARY KEY, stop TEXT NOT NULL) STRICT;
 ",
+    // How far a drill goes, and the firing that it is the run of: a daemon asks for them every time before it starts one.
+    "
+    ALTER TABLE runs ADD COLUMN drill TEXT;
+    ALTER TABLE runs ADD COLUMN scheduled TEXT;
+",
 ];
 
 /// Makes the file (0600) and its folder (0700) where they are missing. SQLite gives the `-wal` and `-shm` files

@@ -33,7 +33,9 @@ async fn run_sql(store: &Sqlite, sql: &'static str) {
 #[tokio::test]
 async fn a_full_disk_says_so_writes_nothing_and_is_left_again() {
     let (_folder, path, store) = store();
-    run_sql(&store, "INSERT INTO runs VALUES ('orders', 1, 0, 'failover', 'fra', 'dub', '', NULL, NULL)").await;
+    let insert = "INSERT INTO runs (grp, number, rehearsal, kind, source, destination, opened_at) \
+                  VALUES ('orders', 1, 0, 'failover', 'fra', 'dub', '')";
+    run_sql(&store, insert).await;
     let run: RunId = "orders-1".parse().unwrap();
     store.keep(&run, "small".into()).await.unwrap();
     run_sql(&store, "PRAGMA max_page_count = 20").await;

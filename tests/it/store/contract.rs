@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use lifeboat::{
-    model::{Actor, Command, EventBody, Judged, Outcome, ProbeState, RunId, StopOrder, Term},
+    model::{Actor, Command, DrillMode, EventBody, Judged, Outcome, ProbeState, RunId, StopOrder, Term},
     port::{Disposition, LeaseError, MarkerSeen, ObserverReport, ProbeSeen, Store, StoreError},
 };
 
@@ -124,6 +124,11 @@ pub(super) async fn a_rehearsal_shares_the_numbers_and_not_the_lease(store: &dyn
     assert_eq!(third.number, 3);
     let (other, _) = store.open(&lease(store, "billing").await, at(4), opened("billing", false)).await.unwrap();
     assert_eq!(other.number, 1);
+    // Which firing a run is the drill of is asked before another one is started.
+    let runs = store.runs(Some(&group("orders"))).await.unwrap();
+    let firing = runs[0].scheduled.as_ref().map(ToString::to_string);
+    assert_eq!((firing, runs[0].drill), (Some(format!("{} of nightly", at(0))), Some(DrillMode::Rehearse)));
+    assert_eq!((&runs[1].scheduled, runs[1].drill), (&None, None));
 }
 
 pub(super) async fn numbers_have_no_gap_under_eight_openers(store: &dyn Store) {

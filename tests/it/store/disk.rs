@@ -97,8 +97,24 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let error = Sqlite::open(&path).unwrap_err();
     assert_eq!(error.disposition(), Disposition::AskHuman);
     let told = chain(&error);
-    assert!(told.contains("was written by a newer lifeboat (schema 99; this one reads up to 2)"), "{told}");
+    assert!(told.contains("was written by a newer lifeboat (schema 99; this one reads up to 3)"), "{told}");
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_store_of_an_older_version_is_brought_to_this_one_with_all_that_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lifeboat.db");
+    let store = Sqlite::open(&path).unwrap();
+    let permit = lease(&store, "orders").await;
+    let (run, _) = store.open(&permit, at(0), opened("orders", false)).await.unwrap();
+    drop(store);
+    // As the second version left it.
+    let old = "ALTER TABLE runs DROP COLUMN drill; ALTER TABLE runs DROP COLUMN scheduled; PRAGMA user_version = 2;";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(old).unwrap();
+    let store = Sqlite::open(&path).unwrap();
+    let seen = store.runs(None).await.unwrap().remove(0);
+    assert_eq!((seen.run, seen.drill, seen.scheduled), (run, None, None));
 }
 
 #[tokio::test]

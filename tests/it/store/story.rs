@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use lifeboat::{
     model::{
-        Actor, Automation, Command, CommandBody, Detection, Effect, EventBody, FencingPolicy, Group, GroupName, Loss,
-        MemberRole, Objectives, Opened, Outcome, Output, Plan, PlanStep, RegionName, Retry, RunKind, RunbookName,
-        StepIndex, StepName, Verb,
+        Actor, Automation, Command, CommandBody, Detection, DrillMode, Effect, EventBody, FencingPolicy, Firing, Group,
+        GroupName, Loss, MemberRole, Objectives, Opened, Outcome, Output, Plan, PlanStep, RegionName, Retry, RunKind,
+        RunbookName, StepIndex, StepName, Verb,
     },
     port::{LeaseKey, Permit, Store},
 };
@@ -91,6 +91,8 @@ pub(crate) fn opened(name: &str, rehearsal: bool) -> EventBody {
         cooldown_until: None,
         estimates: vec![("orders-db".parse().unwrap(), Loss::none("bytes", "source readable"))],
         version: "0.1.0".into(),
+        drill: rehearsal.then_some(DrillMode::Rehearse),
+        scheduled: rehearsal.then(|| Firing { schedule: "nightly".parse().unwrap(), instant: at(0) }),
     }))
 }
 

@@ -1,0 +1,15 @@
+//! Drills on schedule.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `answers.rs` | what is due, as a table |
+//! | `calendar.rs` | the oracle: what a schedule means, told by walking every minute of ten years as a wall clock shows it |
+//! | `decade.rs` | ten years in nine zones: restarts, drills that take their time, blackouts, clocks that jump |
+//! | `kept.rs` | the loop of the program on a real store |
+//!
+//! `make test` plays a few seeds of the ten years; `SEEDS=200 cargo nextest run -E 'test(/drills::decade/)'` plays more of them.
+
+mod answers;
+mod calendar;
+mod decade;
+mod kept;
