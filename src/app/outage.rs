@@ -64,6 +64,8 @@ pub(super) async fn probe_all(
         let at = clock.now();
         let (healthy, detail) = match prober.probe(spec).await {
             Health::Healthy { took } => (true, format!("healthy in {:.3} s", took.as_secs_f64())),
+            // It serves: nothing to fail over from, and a reason that a person should see.
+            Health::Degraded { took, why } => (true, format!("degraded in {:.3} s: {why}", took.as_secs_f64())),
             Health::Unhealthy { why } => (false, why),
             Health::Silent { why } => (false, format!("silent: {why}")),
         };

@@ -25,7 +25,7 @@ use super::rota::Rota;
 use crate::{
     decide::streak::{Answer, Thresholds, streak},
     model::{Group, Judged, MarkerSeen, ObserverReport, ProbeSeen, Region, RegionName, TargetName},
-    port::{Beat, Clock, Driver, Drivers, Health, Prober, Store, StoreError},
+    port::{Beat, Clock, Driver, Drivers, Health, Prober, Ready, Store, StoreError},
     spec::ProbeSpec,
 };
 
@@ -116,8 +116,32 @@ enum Landed {
 struct Duty {
     /// `None`: a reference point.
     region: Option<RegionName>,
-    spec: Arc<ProbeSpec>,
+    spec: ProbeSpec,
+    ready: Arc<dyn Ready>,
+    /// Between two tries, when the last one was good.
+    period: Duration,
+    thresholds: Thresholds,
     seen: Option<ProbeSeen>,
+}
+
+impl Duty {
+    /// What the probe itself says of its pace wins over what the group says.
+    fn of(group: &Group, region: Option<RegionName>, spec: ProbeSpec, prober: &Arc<dyn Prober>) -> Self {
+        let (detection, watch) = (group.detection, &group.watch);
+        let declared = spec.period_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let thresholds = Thresholds {
+            fall: spec.failure_threshold.unwrap_or(detection.failure_threshold),
+            rise: spec.success_threshold.unwrap_or(watch.success_threshold),
+        };
+        Self {
+            region,
+            ready: Arc::clone(prober).prepare(&spec),
+            period: declared.unwrap_or(Duration::from_millis(detection.period_ms)),
+            thresholds,
+            spec,
+            seen: None,
+        }
+    }
 }
 
 /// Where a target's markers go, and what became of the last one.
@@ -167,10 +191,10 @@ impl Observing {
             .chain(references)
             // One that cannot be read was checked when the documents were.
             .filter_map(|(region, probe)| Some((region, serde_json::from_value(probe.clone()).ok()?)))
-            .map(|(region, spec)| Duty { region, spec: Arc::new(spec), seen: None })
+            .map(|(region, spec)| Duty::of(&heart.group, region, spec, &means.prober))
             .collect();
-        let period = Duration::from_millis(heart.group.detection.period_ms);
-        let rota = Rota::new(&heart.observer, &vec![period; duties.len()], means.clock.monotonic());
+        let periods: Vec<Duration> = duties.iter().map(|duty| duty.period).collect();
+        let rota = Rota::new(&heart.observer, &periods, means.clock.monotonic());
         Self {
             heart,
             means,
@@ -245,12 +269,11 @@ impl Observing {
 
     fn probe(&mut self, index: usize) {
         let Some(duty) = self.duties.get(index) else { return };
-        let (spec, prober, clock) =
-            (Arc::clone(&duty.spec), Arc::clone(&self.means.prober), Arc::clone(&self.means.clock));
+        let (ready, clock) = (Arc::clone(&duty.ready), Arc::clone(&self.means.clock));
         let turn = self.turn;
         let probing = async move {
             let (begun, at) = (clock.monotonic(), clock.now());
-            let health = prober.probe(&spec).await;
+            let health = ready.probe().await;
             Landed::Probed { index, begun, turn, at, health }
         };
         self.flight.push(probing.boxed());
@@ -275,9 +298,8 @@ impl Observing {
     }
 
     fn report(&self) -> ObserverReport {
-        let timeouts = self.duties.iter().map(|duty| Duration::from_millis(duty.spec.timeout_ms));
-        let longest = Duration::from_millis(self.heart.group.detection.period_ms) * WORTH;
-        let worth = (longest + timeouts.max().unwrap_or_default()).max(SHORTEST_WORTH);
+        let lasts = self.duties.iter().map(|duty| duty.period * WORTH + Duration::from_millis(duty.spec.timeout_ms));
+        let worth = lasts.max().unwrap_or_default().max(SHORTEST_WORTH);
         ObserverReport {
             observer: self.heart.observer.clone(),
             group: self.heart.group.name.clone(),
@@ -330,11 +352,9 @@ impl Observing {
     }
 
     fn probed(&mut self, index: usize, begun: Duration, turn: u64, at: Timestamp, health: Health) {
-        let (detection, watch) = (self.heart.group.detection, &self.heart.group.watch);
-        let thresholds = Thresholds { fall: detection.failure_threshold, rise: watch.success_threshold };
-        let (period, reprobe) = (Duration::from_millis(detection.period_ms), Duration::from_millis(watch.reprobe_ms));
+        let reprobe = Duration::from_millis(self.heart.group.watch.reprobe_ms);
         let Some(duty) = self.duties.get_mut(index) else { return };
-        let mut interval = period;
+        let (thresholds, mut interval) = (duty.thresholds, duty.period);
         if turn == self.turn {
             let region = duty.region.clone().or_else(|| self.heart.group.preferred().cloned());
             let Some(region) = region else { return };
@@ -347,7 +367,7 @@ impl Observing {
             );
             self.changed |= was != Some((seen.state, seen.degraded.is_some(), seen.falling > 0));
             if seen.falling > 0 && seen.falling < thresholds.fall {
-                interval = reprobe;
+                interval = interval.min(reprobe);
             }
             duty.seen = Some(seen);
             self.changed |= self.owed.remove(&index) && self.owed.is_empty();

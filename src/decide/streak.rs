@@ -51,6 +51,9 @@ pub fn streak(before: Option<ProbeSeen>, answer: Answer, thresholds: Thresholds)
     });
     let (healthy, degraded, detail) = match health {
         Health::Healthy { took } => (true, None, format!("healthy in {:.3} s", took.as_secs_f64())),
+        Health::Degraded { took, why } => {
+            (true, Some(why.clone()), format!("serves, in {:.3} s: {why}", took.as_secs_f64()))
+        }
         Health::Unhealthy { why } => (false, None, why),
         Health::Silent { why } => (false, None, format!("silent: {why}")),
     };

@@ -8,6 +8,7 @@ mod expression;
 mod graph;
 mod group;
 mod limit;
+mod probe;
 mod record;
 mod region;
 mod runbook;

@@ -80,8 +80,9 @@ codes! {
         "Two steps of a runbook, two targets of a group or two probes of a region have the same name, so a reference to \
         it would be a matter of chance. Rename one of them.";
     NotOneChoice = "LB0014", Error, "not exactly one choice",
-        "The key names the kind here: a target has exactly one driver, a probe exactly one of http, tcp, dns and sql, a \
-        way to fence exactly one of readOnly, command and http, a blackout exactly one of weekly and dates. None, or several, were given.";
+        "The key names the kind here: a target has exactly one driver, a probe exactly one of http, tcp, dns, sql, \
+        mysql, redis, prometheus, kubernetes and command, a way to fence exactly one of readOnly, command and http, a \
+        blackout exactly one of weekly and dates. None, or several, were given.";
     MergeKey = "LB0015", Error, "merge key",
         "`<<` copies the keys of another map in. What a reader sees is then not what a program reads, and YAML 1.2 has \
         dropped it. Write the keys out.";
@@ -264,6 +265,9 @@ codes! {
     NetworksOverlap = "LB0502", Warning, "networks that overlap",
         "Two regions claim the same addresses, so the dependency check cannot tell which of them an endpoint is in. Declare \
         the smaller networks that each region really has.";
+    BadProbe = "LB0503", Error, "probe that cannot be made or judged",
+        "The probe's settings contradict each other, or leave open what is asked or which answer means health. Such a probe \
+        would be silent for ever, or healthy whatever happens. The message says which setting to add, change or leave out.";
 
     BadCron = "LB0601", Error, "schedule that cannot be read",
         "A schedule has the five fields of crontab(5): minute, hour, day of month, month, day of week, such as `30 3 * * 1-5`. \

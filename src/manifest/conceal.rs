@@ -15,6 +15,9 @@ const SECRET_KEYS: &[&str] = &["password", "secret", "bearer", "accessKey", "sec
 /// A map of which every value is such a reference.
 const SECRET_MAP: &str = "secretEnv";
 
+/// Headers whose value is one, written as `{name: …, value: …}` (RFC 9110 section 11, RFC 6265 section 4.2).
+const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie"];
+
 /// What to do about it.
 pub(super) const HELP: &str = "write {file: PATH} or {env: NAME}, and replace the secret: it must be considered known";
 
@@ -22,10 +25,12 @@ pub(super) const HELP: &str = "write {file: PATH} or {env: NAME}, and replace th
 pub(super) fn find(node: &Node, path: &Path, problems: &mut Vec<Problem>, spans: &mut Vec<Span>) {
     match &node.content {
         Content::Map(entries) => {
+            let names_secret = entries.iter().any(|entry| entry.key == "name" && is_secret_header(&entry.value));
             let in_secret_map = matches!(path.0.last(), Some(super::locate::Part::Key(key)) if key == SECRET_MAP);
             for entry in entries {
                 let here = path.key(&entry.key);
-                if SECRET_KEYS.contains(&entry.key.as_str()) || in_secret_map {
+                let header = names_secret && entry.key == "value";
+                if header || SECRET_KEYS.contains(&entry.key.as_str()) || in_secret_map {
                     match &entry.value.content {
                         Content::Null => {}
                         Content::Map(_) => find(&entry.value, &here, problems, spans),
@@ -50,6 +55,10 @@ pub(super) fn find(node: &Node, path: &Path, problems: &mut Vec<Problem>, spans:
         | Content::Unsigned(_)
         | Content::Float(_) => {}
     }
+}
+
+fn is_secret_header(name: &Node) -> bool {
+    matches!(&name.content, Content::Text(name) if SECRET_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name)))
 }
 
 fn report(path: &Path, message: &str, span: Span, problems: &mut Vec<Problem>, spans: &mut Vec<Span>) {

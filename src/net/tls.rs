@@ -106,6 +106,16 @@ pub fn store_config(ca: Option<&Path>, identity: Option<(&Path, &Path)>) -> Resu
         Some(path) => from_file(path, SETTING)?,
         None => from_system(SETTING)?,
     };
+    with_identity(roots, identity, ("LIFEBOAT_STORE_CERT", "LIFEBOAT_STORE_KEY"))
+}
+
+/// The configuration that trusts these authorities and, with `identity`, shows the certificate in the first of two PEM files,
+/// whose key is in the second. `settings` name the two in messages.
+pub fn with_identity(
+    roots: RootCertStore,
+    identity: Option<(&Path, &Path)>,
+    settings: (&'static str, &'static str),
+) -> Result<ClientConfig, TlsError> {
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|source| TlsError::Provider { source })?
@@ -117,8 +127,8 @@ pub fn store_config(ca: Option<&Path>, identity: Option<(&Path, &Path)>) -> Resu
     };
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
-        .map_err(unreadable(certificate, "LIFEBOAT_STORE_CERT"))?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key, "LIFEBOAT_STORE_KEY"))?;
+        .map_err(unreadable(certificate, settings.0))?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key, settings.1))?;
     config.with_client_auth_cert(chain, secret).map_err(|source| TlsError::Mismatch {
         certificate: certificate.display().to_string(),
         key: key.display().to_string(),
@@ -126,7 +136,8 @@ pub fn store_config(ca: Option<&Path>, identity: Option<(&Path, &Path)>) -> Resu
     })
 }
 
-fn from_file(path: &Path, setting: &'static str) -> Result<RootCertStore, TlsError> {
+/// The authorities in a PEM file, read now; `setting` names the file in messages.
+pub fn from_file(path: &Path, setting: &'static str) -> Result<RootCertStore, TlsError> {
     let found_in = path.display().to_string();
     let bad = |source| TlsError::Authorities { path: found_in.clone(), setting, source };
     let mut roots = RootCertStore::empty();
@@ -136,7 +147,8 @@ fn from_file(path: &Path, setting: &'static str) -> Result<RootCertStore, TlsErr
     if roots.is_empty() { Err(TlsError::NoAuthority { found_in, setting }) } else { Ok(roots) }
 }
 
-fn from_system(setting: &'static str) -> Result<RootCertStore, TlsError> {
+/// The operating system's authorities, read now. None at all is an error, which names `setting` as the way out.
+pub fn from_system(setting: &'static str) -> Result<RootCertStore, TlsError> {
     let roots = system_roots();
     if roots.is_empty() {
         Err(TlsError::NoAuthority { found_in: "the system's trust store".into(), setting })

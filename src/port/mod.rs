@@ -13,7 +13,7 @@ pub use catalog::{Catalog, Descriptor, Drivers, Touches};
 pub use clock::{Clock, SystemClock};
 pub use driver::{Beat, Call, Concern, Driver, Heartbeat, Known};
 pub use lease::{LeaseError, LeaseKey, LeaseState, Leases, Permit};
-pub use probe::{Health, Prober};
+pub use probe::{Health, Prober, Ready};
 pub use secrets::{SecretError, Secrets};
 pub use store::{Disposition, InboxEntry, Journal, Records, Reports, RunSummary, Stops, Store, StoreError};
 pub use task::Tied;

@@ -1,16 +1,30 @@
 //! A connection that is accepted. Nothing is sent over it.
 
-use std::time::Duration;
+use futures::future::BoxFuture;
 
-use tokio::{net::TcpStream, time};
-
-use super::Ill;
+use super::{
+    Asks, Found, Ill,
+    place::{Place, leave_nothing},
+};
 use crate::spec::TcpProbe;
 
-pub(super) async fn probe(spec: &TcpProbe, timeout: Duration) -> Result<(), Ill> {
-    match time::timeout(timeout, TcpStream::connect(&spec.address)).await {
-        Ok(Ok(_accepted)) => Ok(()),
-        Ok(Err(error)) => Err(Ill::of(&spec.address, &error)),
-        Err(_) => Err(Ill::time_out(&spec.address, timeout)),
+pub(super) struct Tcp(Place);
+
+impl Tcp {
+    pub(super) fn new(spec: &TcpProbe) -> Result<Self, Ill> {
+        Place::parse(&spec.address).map(Self)
+    }
+}
+
+impl Asks for Tcp {
+    fn ask(&self) -> BoxFuture<'_, Result<Found, Ill>> {
+        Box::pin(async {
+            leave_nothing(&self.0.connect().await?);
+            Ok(Found::Well)
+        })
+    }
+
+    fn shown(&self) -> &str {
+        &self.0.shown
     }
 }

@@ -8,9 +8,11 @@
 mod drill;
 mod group;
 mod params;
+mod probe;
 mod region;
 mod runbook;
 mod secret;
+mod service;
 mod target;
 
 pub use drill::{
@@ -25,9 +27,13 @@ pub use params::{
     ApproveParams, CommandParams, HttpParams, NoParams, ProbeAwaitParams, ReverseMember, ReverseParams, WaitParams,
     WithinParams,
 };
-pub use region::{DnsProbe, HttpProbe, ProbeKind, ProbeSpec, Region, RegionSpec, SqlProbe, TcpProbe};
+pub use probe::{DnsProbe, HttpProbe, ProbeHeader, ProbeKind, ProbeMethod, ProbeSpec, TcpProbe};
+pub use region::{Region, RegionSpec};
 pub use runbook::{ManualSpec, RetrySpec, Runbook, RunbookSpec, StepSpec, UndoSpec};
 pub use secret::SecretRef;
+pub use service::{
+    CommandProbe, KubernetesDeployment, KubernetesProbe, MysqlProbe, PrometheusProbe, RedisProbe, RedisRole, SqlProbe,
+};
 pub use target::{
     DnsRecord, FakeTarget, FenceMethod, FenceMethodKind, HttpCall, PostgresMember, PostgresTarget, ProgramCall,
     ReadOnlyFence, RecordByRegion, RecordType, Rfc2136Target, S3Member, S3Target, TargetKind, TargetSpec, TlsMode,

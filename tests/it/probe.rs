@@ -1,5 +1,8 @@
 //! Probes of real listeners, and waiting for health.
 
+mod requests;
+mod services;
+
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -51,6 +54,7 @@ async fn ask(kind: &str, settings: Value) -> (&'static str, String) {
     assert!(start.elapsed() < Duration::from_secs(5), "a probe keeps its timeout: {:?}", start.elapsed());
     match found {
         Health::Healthy { .. } => ("healthy", String::new()),
+        Health::Degraded { why, .. } => ("degraded", why),
         Health::Unhealthy { why } => ("unhealthy", why),
         Health::Silent { why } => ("silent", why),
     }

@@ -79,10 +79,12 @@ impl Awaiting {
         let found = self.prober.probe(&wish.probe).await;
         let facts = observe::facts(&wish, &found);
         match found {
-            Health::Healthy { .. } if wish.rise <= 1 => {
+            Health::Healthy { .. } | Health::Degraded { .. } if wish.rise <= 1 => {
                 Observed::Already { facts, output: observe::output(self.clock.monotonic().saturating_sub(start)) }
             }
-            Health::Healthy { .. } | Health::Unhealthy { .. } | Health::Silent { .. } => Observed::Ready { facts },
+            Health::Healthy { .. } | Health::Degraded { .. } | Health::Unhealthy { .. } | Health::Silent { .. } => {
+                Observed::Ready { facts }
+            }
         }
     }
 

@@ -22,7 +22,8 @@ impl Streak {
     pub(super) fn count(&mut self, found: &Health) {
         self.probes += 1;
         match found {
-            Health::Healthy { .. } => self.rising += 1,
+            // Too slow, or with a warning: it serves.
+            Health::Healthy { .. } | Health::Degraded { .. } => self.rising += 1,
             Health::Unhealthy { why } | Health::Silent { why } => {
                 self.rising = 0;
                 self.why.clone_from(why);
@@ -59,6 +60,7 @@ pub(super) fn output(took: Duration) -> Output {
 pub(super) fn facts(wish: &Wish, found: &Health) -> Facts {
     let (health, why) = match found {
         Health::Healthy { .. } => ("healthy", None),
+        Health::Degraded { why, .. } => ("degraded", Some(why)),
         Health::Unhealthy { why } => ("unhealthy", Some(why)),
         Health::Silent { why } => ("silent", Some(why)),
     };
@@ -78,11 +80,13 @@ mod tests {
     #[test]
     fn a_probe_that_is_not_healthy_starts_the_count_again() {
         let well = || Health::Healthy { took: Duration::ZERO };
+        let slow = || Health::Degraded { took: Duration::from_secs(1), why: "slow".into() };
         let ill = || Health::Unhealthy { why: "503".into() };
         let silent = || Health::Silent { why: "no answer".into() };
         let cases = [
             (vec![well()], 1),
             (vec![well(), well()], 2),
+            (vec![ill(), slow(), well()], 2),
             (vec![well(), ill()], 0),
             (vec![well(), silent(), well()], 1),
             (vec![ill(), ill()], 0),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::With;
 use crate::{
     model::{Endpoint, Facts, Observed, Region, RegionName},
-    spec::{ProbeAwaitParams, ProbeKind, ProbeSpec},
+    spec::{ProbeAwaitParams, ProbeSpec},
 };
 
 /// A call that names nothing to wait for.
@@ -69,13 +69,7 @@ impl Wish {
     }
 
     pub(super) fn endpoint(&self, region: &RegionName) -> Endpoint {
-        let address = match self.probe.kind() {
-            Ok(ProbeKind::Http(probe)) => probe.url.clone(),
-            Ok(ProbeKind::Tcp(probe)) => probe.address.clone(),
-            Ok(ProbeKind::Dns(probe)) => probe.server.clone(),
-            Ok(ProbeKind::Sql(probe)) => probe.url.clone(),
-            Err(_) => String::new(),
-        };
+        let address = self.probe.kind().map(|kind| kind.address().to_owned()).unwrap_or_default();
         Endpoint { address, region: Some(region.clone()), purpose: format!("probe {} of {region}", self.probe.name) }
     }
 }

@@ -1,9 +1,9 @@
 //! Regions: their networks and their probes.
 
-use super::{Notes, address, repeated_names};
+use super::{Notes, address, probe, repeated_names};
 use crate::{
     manifest::{code::Code, document::Documents, finding::Finding, locate::Path},
-    spec::{BadChoice, ProbeKind, ProbeSpec, RegionSpec},
+    spec::{BadChoice, RegionSpec},
 };
 
 pub(super) fn check(notes: &mut Notes<'_, RegionSpec>) {
@@ -18,40 +18,7 @@ pub(super) fn check(notes: &mut Notes<'_, RegionSpec>) {
     let probes = Path::spec().key("probes");
     repeated_names(notes, &probes, "probe", spec.probes.iter().map(|probe| probe.name.as_str()));
     for (index, probe) in spec.probes.iter().enumerate() {
-        check_probe(probe, &probes.at(index), notes);
-    }
-}
-
-fn check_probe(probe: &ProbeSpec, path: &Path, notes: &mut Notes<'_, RegionSpec>) {
-    if !(1..=60_000).contains(&probe.timeout_ms) {
-        let message = format!("a probe may take 1 to 60000 milliseconds, found {}", probe.timeout_ms);
-        notes.add(Code::OutOfRange, &path.key("timeoutMs"), message, "two seconds are usual: 2000");
-    }
-    match probe.kind() {
-        Err(bad) => choice(&bad, path, notes, "probe"),
-        Ok(ProbeKind::Http(http)) => {
-            check_url(&http.url, &["http", "https"], &path.key("http").key("url"), notes);
-            if let Some(status) = http.expect_status.filter(|status| !(100..=599).contains(status)) {
-                let message = format!("a status is 100 to 599, found {status}");
-                notes.add(Code::OutOfRange, &path.key("http").key("expectStatus"), message, "200 is usual");
-            }
-        }
-        Ok(ProbeKind::Tcp(tcp)) => {
-            if let Err(why) = address::name_and_port(&tcp.address) {
-                let message = format!("`{}` is no address: {why}", tcp.address);
-                notes.add(Code::BadAddress, &path.key("tcp").key("address"), message, "write `host:port`");
-            }
-        }
-        Ok(ProbeKind::Dns(dns)) => {
-            check_server(&dns.server, &path.key("dns").key("server"), notes);
-            if !address::is_host_name(&dns.name) {
-                let message = format!("`{}` is no name", dns.name);
-                notes.add(Code::BadAddress, &path.key("dns").key("name"), message, "write the full name to ask for");
-            }
-        }
-        Ok(ProbeKind::Sql(sql)) => {
-            check_url(&sql.url, &["postgres", "postgresql"], &path.key("sql").key("url"), notes);
-        }
+        probe::check(probe, &probes.at(index), notes);
     }
 }
 

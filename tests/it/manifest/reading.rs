@@ -77,6 +77,10 @@ fn no_secret_is_drawn_or_written_whatever_else_is_wrong() {
         ),
         group.replace("postgres://10.1.0.10", &format!("postgres://me:{secret}@10.1.0.10")),
         group.replace(
+            "expectStatus: 200",
+            &format!("expectStatus: 200, headers: [{{value: \"Bearer {secret}\", name: authorization}}]"),
+        ),
+        group.replace(
             "\"postgres://10.1.0.10:5432/orders\", user",
             &format!("\"postgres://me:{secret}@10.1.0.10\", [, user"),
         ),
