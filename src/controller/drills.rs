@@ -125,7 +125,9 @@ impl<'h> Drills<'h> {
                     }
                 }
             };
-            ended.into_iter().for_each(|ended| self.settle(ended, tell));
+            for ended in ended {
+                self.settle(ended, tell);
+            }
             underway.extend(started.into_iter().map(Underway::ended));
             let mut pause = self.clock.sleep(self.pause(&all));
             loop {
