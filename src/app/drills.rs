@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{App, AppError, Fault, Manner, Order, Request, Rested, documents, documents::Papers};
+use super::{App, AppError, Manner, Order, Request, Rested, documents, documents::Papers};
 use crate::{
     controller::{Declined, DrillOrder, Drilled, Drillmaster, Drills, Noted},
     decide::{self, Due, Past, Rest, Wait},
@@ -171,17 +171,17 @@ struct Master<'a> {
 
 impl Drillmaster for Master<'_> {
     fn runs<'a>(&'a self, group: &'a GroupName) -> BoxFuture<'a, Result<Vec<RunSummary>, Declined>> {
-        Box::pin(async move { self.app.runs_of(group).await.map_err(declined) })
+        Box::pin(async move { self.app.runs_of(group).await.map_err(|error| declined(&error)) })
     }
 
     fn drill(&self, order: DrillOrder) -> BoxFuture<'_, Result<Drilled, Declined>> {
-        Box::pin(async move { self.start(order).await.map_err(declined) })
+        Box::pin(async move { self.start(order).await.map_err(|error| declined(&error)) })
     }
 
     fn finish(&self, run: RunId) -> BoxFuture<'_, Result<Drilled, Declined>> {
         Box::pin(async move {
-            let rested = self.resume(&run).await.map_err(declined)?;
-            self.to_its_end(rested).await.map_err(declined)
+            let rested = self.resume(&run).await.map_err(|error| declined(&error))?;
+            self.to_its_end(rested).await.map_err(|error| declined(&error))
         })
     }
 }
@@ -245,17 +245,16 @@ fn stopped_at(rested: &Rested) -> String {
 }
 
 /// An error with its causes, in one line for a log.
-fn declined(error: AppError) -> Declined {
+fn declined(error: &AppError) -> Declined {
     let mut why = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
         why = format!("{why}: {next}");
         cause = next.source();
     }
-    match (&error, error.fault()) {
-        (AppError::Drilled { .. } | AppError::Lease(_), _) => Declined::Elsewhere { why },
-        (_, Fault::Failure | Fault::Usage | Fault::Refused | Fault::Unavailable) => {
-            Declined::Refused { why, remedy: error.remedy() }
-        }
+    if matches!(error, AppError::Drilled { .. } | AppError::Lease(_)) {
+        Declined::Elsewhere { why }
+    } else {
+        Declined::Refused { why, remedy: error.remedy() }
     }
 }

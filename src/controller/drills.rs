@@ -28,7 +28,7 @@ use crate::{
 /// Between two looks at the wall clock, which may be put forward or back meanwhile. A drill starts at most this late.
 const LOOK: Duration = Duration::from_secs(5);
 /// Between two looks at the journals when nothing is due: for drills whose process ended in their middle.
-const READ: Duration = Duration::from_secs(60);
+const READ: Duration = Duration::from_mins(1);
 /// Rest after a drill that was declined, before it is asked for again.
 const REST: Duration = Duration::from_secs(30);
 
@@ -125,7 +125,9 @@ impl<'h> Drills<'h> {
                     }
                 }
             };
-            ended.into_iter().for_each(|ended| self.settle(ended, tell));
+            for ended in ended {
+                self.settle(ended, tell);
+            }
             underway.extend(started.into_iter().map(Underway::ended));
             let mut pause = self.clock.sleep(self.pause(&all));
             loop {

@@ -156,8 +156,7 @@ impl Cron {
     /// Something happens on that day, in a month in which something does.
     fn on(&self, date: Date) -> bool {
         let (day, weekday) = (self.day.has(date.day()), self.weekday.has(date.weekday().to_sunday_zero_offset()));
-        let days = if self.day.star || self.weekday.star { day && weekday } else { day || weekday };
-        days
+        if self.day.star || self.weekday.star { day && weekday } else { day || weekday }
     }
 
     /// The first wall-clock time that matches and is not before `from`. `None`: there is none within nine years, which

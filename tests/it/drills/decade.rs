@@ -13,19 +13,20 @@ use lifeboat::{
 use super::calendar::{blacked_out, walk};
 use crate::{simulation::campaign::number, theatre::dice::Dice};
 
-/// Seeds of each act in `make test`; each is ten years of a third of the schedules in every zone.
+/// Seeds in `make test`. Each is ten years of three schedules in three zones; 18 are every schedule in every zone, with and
+/// without blackouts.
 const SEEDS: u64 = 1;
 
 /// Ten years in each: Apia's begin before it left out a day and end after it had given up its summer time.
 const ZONES: [(&str, i16); 9] = [
     ("Europe/Berlin", 2020),
     ("America/New_York", 2020),
-    ("Australia/Lord_Howe", 2020),
     ("Asia/Kolkata", 2020),
+    ("Australia/Lord_Howe", 2020),
     ("Africa/Casablanca", 2020),
+    ("Europe/London", 2094),
     ("Pacific/Apia", 2010),
     ("America/Santiago", 2020),
-    ("Europe/London", 2094),
     ("UTC", 2020),
 ];
 
@@ -36,7 +37,7 @@ const CRONS: [&str; 9] = [
     "0 12 29 2 *",
     "0 0 31 * *",
     "*/20 1,2,3 * * 0",
-    "0 */12 * * *",
+    "0 */12 * * 1",
     "45 23 1-7 * 1",
     "40 12 1 */3 *",
 ];
@@ -264,19 +265,25 @@ fn play() -> (Tally, Tally) {
             let total = &total;
             scope.spawn(move || {
                 for (at, (name, year)) in (0_u64..).zip(ZONES).filter(|(at, _)| at % 2 == half) {
+                    let mine = (first..first + seeds).filter(|seed| (at + seed).is_multiple_of(3)).collect::<Vec<_>>();
+                    if mine.is_empty() {
+                        continue;
+                    }
                     let zone = TimeZone::get(name).unwrap();
                     let (from, to) = (new_year(year), new_year(year + 10));
                     let around = minutes(90 * 1_440);
                     let oracle = walk(&CRONS, &zone, from - around, to + around);
-                    for seed in first..first + seeds {
-                        // A third of them with each seed, and a third of these with clocks that jump.
-                        for (nth, cron) in (0_u64..).zip(CRONS).filter(|(nth, _)| (at + nth + seed).is_multiple_of(3)) {
+                    for seed in mine {
+                        // A third of them with each seed, and one of these with clocks that jump.
+                        for (nth, cron) in
+                            (0_u64..).zip(CRONS).filter(|(nth, _)| (at / 3 + nth + seed / 3).is_multiple_of(3))
+                        {
                             let dice = Dice::new(seed).fork(at * 100 + nth);
-                            let schedule = schedule(cron, name, (nth + seed / 3) % 2 == 1, year - 1..year + 11);
+                            let schedule = schedule(cron, name, (nth + seed / 9) % 2 == 1, year - 1..year + 11);
                             let oracle = &oracle[usize::try_from(nth).unwrap()];
                             let tally = honest(&schedule, oracle, from, to, &mut dice.fork(1));
                             total.lock().unwrap().0.add(&tally);
-                            if (at + nth / 3 + seed / 3).is_multiple_of(3) {
+                            if (nth / 3 + seed / 9).is_multiple_of(3) {
                                 let tally = jumpy(&schedule, oracle, from, to, &mut dice.fork(2));
                                 total.lock().unwrap().1.add(&tally);
                             }
@@ -293,7 +300,7 @@ fn play() -> (Tally, Tally) {
 fn in_ten_years_no_drill_is_missed_and_none_is_doubled_and_where_clocks_jump_each_answer_is_right() {
     let (honest, jumpy) = play();
     println!("as they should be: {honest:?}\nclocks that jump:  {jumpy:?}");
-    assert!(honest.started > 5_000 && honest.caught_up > 200 && honest.restarts > 1_000, "{honest:?}");
-    assert!(honest.blacked_out > 500 && honest.superseded > 10, "{honest:?}");
-    assert!(jumpy.started > 1_000 && jumpy.jumps > 500 && jumpy.restarts > 500, "{jumpy:?}");
+    assert!(honest.started > 1_000 && honest.caught_up > 50 && honest.restarts > 200, "{honest:?}");
+    assert!(honest.blacked_out > 50 && honest.superseded > 5, "{honest:?}");
+    assert!(jumpy.started > 100 && jumpy.jumps > 50 && jumpy.restarts > 50, "{jumpy:?}");
 }

@@ -244,19 +244,21 @@ async fn of_two_processes_that_look_at_once_one_drills() {
     for night in 23..=27 {
         house.wall.set(&format!("2026-03-{night}T02:15:00+01:00"));
         futures::join!(pass_of(&mut drills.0, &one), pass_of(&mut drills.1, &two));
-        house.wall.set(&format!("2026-03-{night}T03:00:00+01:00"));
-        let noted = futures::join!(pass_of(&mut drills.0, &one), pass_of(&mut drills.1, &two));
-        let rested = [&noted.0, &noted.1].into_iter().filter(|noted| succeeded(noted)).count();
-        assert_eq!(rested, 1, "{noted:?}");
-        let other = if succeeded(&noted.0) { &noted.1 } else { &noted.0 };
-        // It was refused under the lease, or saw the other's drill open or ended.
-        let none = matches!(
-            other.as_slice(),
-            [Noted::Starts(_), Noted::Declined(..)] | [Noted::GoesOn(_), Noted::Rested(_) | Noted::Declined(..)] | []
-        );
-        assert!(none, "{other:?}");
+        // Where the machine is so busy that a lease is lost, a later look goes on with the drill.
+        for minute in 31..59 {
+            house.wall.set(&format!("2026-03-{night}T02:{minute}:00+01:00"));
+            futures::join!(pass_of(&mut drills.0, &one), pass_of(&mut drills.1, &two));
+            let runs = runs(&one).await;
+            if runs.len() == night - 22 && runs.iter().all(|run| run.closed.is_some()) {
+                break;
+            }
+        }
         assert_eq!(runs(&one).await.len(), night - 22);
     }
+    let runs = runs(&one).await;
+    let firings: std::collections::BTreeSet<_> = runs.iter().map(|run| run.scheduled.clone()).collect();
+    assert_eq!(firings.len(), 5);
+    assert!(runs.iter().all(|run| run.closed.is_some_and(|(_, outcome)| outcome == Outcome::Succeeded)), "{runs:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
