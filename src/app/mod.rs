@@ -20,6 +20,7 @@ mod heartbeat;
 mod history;
 pub mod identity;
 mod looking;
+mod metering;
 mod orders;
 mod outage;
 mod place;
@@ -34,11 +35,13 @@ mod status;
 mod stopping;
 mod supervise;
 mod telemetry;
+mod vitals;
 mod wire;
 
 pub use arm::{Watch, Watching};
 pub use error::{AppError, Fault, go_on};
 pub use heartbeat::{Heart, Pulse, Told as PulseTold};
+pub use metering::Metered;
 pub use orders::{Order, Told};
 pub use outage::{Outage, Probed};
 pub use place::StorePlace;
@@ -53,6 +56,7 @@ pub use status::{Last, Member, Observed, Open, Status};
 pub use stopping::{Stands, Stopped};
 pub use supervise::Supervision;
 pub use telemetry::{BadFilter, LogFormat, start as start_log};
+pub use vitals::{Check, Vitals};
 pub use wire::{Tools, Wired, install_crypto};
 
 /// How long each step took in one earlier run.

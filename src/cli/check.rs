@@ -36,6 +36,7 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             "regions": documents.regions.len(),
             "groups": documents.groups.len(),
             "runbooks": documents.runbooks.len(),
+            "channels": documents.channels.len(),
             "findings": findings,
         })),
         Format::Text => {
@@ -43,8 +44,13 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             if findings.is_empty() {
                 let (regions, groups, runbooks) =
                     (documents.regions.len(), documents.groups.len(), documents.runbooks.len());
-                desk.screen
-                    .line(format_args!("checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}"));
+                let channels = match documents.channels.len() {
+                    0 => String::new(),
+                    channels => format!(", NotificationChannel {channels}"),
+                };
+                desk.screen.line(format_args!(
+                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}{channels}"
+                ));
             }
         }
     }

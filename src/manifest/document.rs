@@ -11,8 +11,8 @@ use super::{
     locate::{Aim, Node, Path},
 };
 use crate::{
-    model::{BadName, GroupName, RegionName, RunbookName},
-    spec::{ProtectionGroupSpec, RegionSpec, RunbookSpec},
+    model::{BadName, ChannelName, GroupName, RegionName, RunbookName},
+    spec::{NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec},
 };
 
 /// A `spec` that has a kind and a name.
@@ -47,6 +47,14 @@ impl Kind for RunbookSpec {
     const KIND: &'static str = "Runbook";
     fn name(text: &str) -> Result<RunbookName, BadName> {
         RunbookName::new(text)
+    }
+}
+
+impl Kind for NotificationChannelSpec {
+    type Name = ChannelName;
+    const KIND: &'static str = "NotificationChannel";
+    fn name(text: &str) -> Result<ChannelName, BadName> {
+        ChannelName::new(text)
     }
 }
 
@@ -116,6 +124,8 @@ pub struct Documents {
     pub groups: Vec<Document<ProtectionGroupSpec>>,
     /// In order of loading.
     pub runbooks: Vec<Document<RunbookSpec>>,
+    /// In order of loading.
+    pub channels: Vec<Document<NotificationChannelSpec>>,
     /// Kind and name of documents that exist and could not be read: a reference to one is no finding of its own.
     pub broken: BTreeSet<(&'static str, String)>,
 }

@@ -5,11 +5,14 @@ use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
 
 use super::{document::Kind, yaml};
-use crate::spec::{API_VERSION, ProtectionGroup, ProtectionGroupSpec, Region, RegionSpec, Runbook, RunbookSpec};
+use crate::spec::{
+    API_VERSION, NotificationChannel, NotificationChannelSpec, ProtectionGroup, ProtectionGroupSpec, Region,
+    RegionSpec, Runbook, RunbookSpec,
+};
 
-/// The three custom resource definitions, as the YAML for `kubectl apply -f -`.
+/// The custom resource definitions, as the YAML for `kubectl apply -f -`.
 pub fn crds() -> String {
-    let all = [Region::crd(), ProtectionGroup::crd(), Runbook::crd()];
+    let all = [Region::crd(), ProtectionGroup::crd(), Runbook::crd(), NotificationChannel::crd()];
     // The definitions are plain data: they always can be written.
     let texts: Vec<String> = all.iter().map(|crd| yaml::emit(crd).unwrap_or_default()).collect();
     texts.join("---\n")
@@ -22,6 +25,7 @@ pub fn schema() -> Value {
         (RegionSpec::KIND, generator.subschema_for::<RegionSpec>()),
         (ProtectionGroupSpec::KIND, generator.subschema_for::<ProtectionGroupSpec>()),
         (RunbookSpec::KIND, generator.subschema_for::<RunbookSpec>()),
+        (NotificationChannelSpec::KIND, generator.subschema_for::<NotificationChannelSpec>()),
     ];
     let kinds: Vec<Value> = kinds
         .into_iter()

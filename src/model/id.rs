@@ -82,6 +82,8 @@ names! {
     StepName, "step";
     /// A probe of a region.
     ProbeName, "probe";
+    /// A channel through which people are told.
+    ChannelName, "channel";
 }
 
 /// The person (or the service account) who asked for something: what the record will name.

@@ -15,7 +15,9 @@ mod verb;
 
 pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};
 pub use fact::{Attempt, Divergence, Facts, FenceProof, Loss, Observed, Output, Role, Side};
-pub use id::{Actor, BadName, GroupName, ProbeName, RegionName, RunId, RunbookName, StepName, TargetName, Term};
+pub use id::{
+    Actor, BadName, ChannelName, GroupName, ProbeName, RegionName, RunId, RunbookName, StepName, TargetName, Term,
+};
 pub use objective::{Objectives, Phase};
 pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};
 pub use run::{IllegalEvent, Outcome, PauseReason, Run, RunKind, RunState};

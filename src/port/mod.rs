@@ -4,6 +4,7 @@ mod catalog;
 mod clock;
 mod driver;
 mod lease;
+mod notice;
 mod probe;
 mod secrets;
 mod store;
@@ -13,6 +14,7 @@ pub use catalog::{Catalog, Descriptor, Drivers, Touches};
 pub use clock::{Clock, SystemClock};
 pub use driver::{Beat, Call, Concern, Driver, Heartbeat, Known};
 pub use lease::{LeaseError, LeaseKey, LeaseState, Leases, Permit};
+pub use notice::{Notice, NoticeKind, Notifier, NotifyError};
 pub use probe::{Health, Prober};
 pub use secrets::{SecretError, Secrets};
 pub use store::{

@@ -6,6 +6,7 @@
 //! a struct of which exactly one field is set (never an untagged enum), and nothing is flattened.
 
 mod group;
+mod notify;
 mod params;
 mod region;
 mod runbook;
@@ -14,6 +15,10 @@ mod target;
 
 pub use group::{
     Approvals, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec, RunbookNames,
+};
+pub use notify::{
+    ChannelKind, NoticeEvent, NoticeSeverity, NotificationChannel, NotificationChannelSpec, PagerDutyChannel,
+    SignatureSpec, SlackChannel, SmtpChannel, SmtpSecurity, TEMPLATE_NAMES, WebhookChannel,
 };
 pub use params::{
     ApproveParams, CommandParams, HttpParams, NoParams, ProbeAwaitParams, ReverseMember, ReverseParams, WaitParams,
