@@ -28,11 +28,11 @@
 //! | floor | modules | what |
 //! |---|---|---|
 //! | 8 | `main.rs` | hands the arguments over |
-//! | 7 | [`cli`] | the face; names no driver, no store, no network |
+//! | 7 | [`cli`], [`server`] | the faces; they name no driver, no store, no network |
 //! | 6 | [`app`] | settings, wiring, the flows that faces share: the composition root |
 //! | 5 | [`controller`] | the standing loops: observe, listen, judge, propose or start; drills on schedule |
-//! | 4 | [`manifest`], [`engine`], [`probe`], [`driver`], [`store`] | workers |
-//! | 3 | [`decide`], [`evidence`], [`net`] | judgement and proof, both pure; connections that drivers and probes share |
+//! | 4 | [`manifest`], [`engine`], [`probe`], [`driver`], [`store`], [`notify`] | workers |
+//! | 3 | [`decide`], [`evidence`], [`net`], [`meter`] | judgement and proof, both pure; connections that drivers and probes share; figures |
 //! | 2 | [`port`] | the traits to the outside |
 //! | 1 | [`spec`] | what documents say, as typed; also the custom resources and the JSON schemas |
 //! | 0 | [`model`] | words: checked types, events, and the run that folds them |
@@ -45,9 +45,12 @@ pub mod driver;
 pub mod engine;
 pub mod evidence;
 pub mod manifest;
+pub mod meter;
 pub mod model;
 pub mod net;
+pub mod notify;
 pub mod port;
 pub mod probe;
+pub mod server;
 pub mod spec;
 pub mod store;

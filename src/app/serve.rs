@@ -1,20 +1,27 @@
 //! The standing controller, put together: for each group an observer, a judge, and somebody who takes over runs whose process
 //! is gone. All of them are supervised: the first to end ends the whole with its reason.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::sync::{oneshot, watch};
+use futures::future::BoxFuture;
+
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+};
 
 use super::{
-    App, AppError, Manner, Readiness, Standing, Supervision,
+    App, AppError, Check, Manner, Readiness, Standing as StoodBy, Supervision, Vitals,
     documents::{self, Papers},
     helm::{AtTheHelm, Listeners, in_words, whole},
     route,
     supervise::Crew,
+    tidings::Tidings,
 };
 use crate::{
     controller::{self, Drilled, Heart, Helm, Judge, Means, Noted, Order, Pulse, Said, Started},
     engine::Stop,
+    manifest::Severity,
     model::{Automation, Group, GroupName, Judged, RegionName, RunId, RunState, ScheduleName, TargetName},
 };
 
@@ -25,7 +32,7 @@ const ROUND: Duration = Duration::from_secs(1);
 const READINESS: Duration = Duration::from_mins(1);
 
 /// What this process does for the groups.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Serving {
     /// The observer's name, unique among those of each group.
     pub observer: String,
@@ -33,6 +40,56 @@ pub struct Serving {
     pub markers: Option<Duration>,
     /// Judge, too, and act where the group's automation says so.
     pub judges: bool,
+    /// Where `/livez`, `/readyz` and `/metrics` are answered.
+    pub listener: Option<TcpListener>,
+}
+
+/// What answers for this process over HTTP until the last argument resolves.
+pub type Answering = fn(TcpListener, Arc<dyn Vitals>, BoxFuture<'static, ()>) -> BoxFuture<'static, io::Result<()>>;
+
+/// How the standing process is, for whoever asks.
+struct Standing {
+    app: Arc<App>,
+    tidings: Arc<Tidings>,
+}
+
+impl Vitals for Standing {
+    /// A task that ends takes the process with it, so a process that answers has all of them.
+    fn live(&self) -> Vec<Check> {
+        vec![Check { name: "tasks", ok: true, detail: "every task of this process is alive".into() }]
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Vec<Check>> {
+        Box::pin(async move {
+            let store = self.app.store.stop_orders().await;
+            self.tidings.store(store.is_ok());
+            let of = |name, failed: Option<String>, well: &str| Check {
+                name,
+                ok: failed.is_none(),
+                detail: failed.unwrap_or_else(|| well.to_owned()),
+            };
+            let documents = documents::examine(&self.app.settings.files).1;
+            let errors = documents.iter().filter(|finding| finding.severity() == Severity::Error).count();
+            let errors = (errors > 0).then(|| format!("{errors} errors; see `lifeboat check`"));
+            vec![
+                of("store", store.err().map(|error| whole(&error)), "it answers"),
+                of("documents", errors, "they are valid"),
+            ]
+        })
+    }
+
+    fn render(&self) -> String {
+        self.tidings.render()
+    }
+}
+
+/// News go to people and figures, too.
+fn heard_by(tidings: &Arc<Tidings>, tell: &Teller) -> Teller {
+    let (tidings, tell) = (Arc::clone(tidings), Arc::clone(tell));
+    Arc::new(move |news: News| {
+        tidings.hear(&news);
+        tell(news);
+    })
 }
 
 /// News of a group.
@@ -88,6 +145,7 @@ impl App {
         serving: Serving,
         tell: Teller,
         listeners: Listeners,
+        answering: Option<Answering>,
         supervision: &Supervision,
     ) -> Result<(), AppError> {
         let papers = Arc::new(documents::read(&self.settings)?);
@@ -99,6 +157,8 @@ impl App {
             });
         }
         let mut crew = Crew::default();
+        let tidings = Arc::new(Tidings::open(self, &papers)?);
+        let (tell, listeners) = (heard_by(&tidings, &tell), tidings.beside(&listeners));
         let helm = Arc::new(AtTheHelm::new(self, &papers, &listeners, supervision.stop()));
         for group in groups {
             let (judged, heard) = watch::channel(None);
@@ -112,6 +172,14 @@ impl App {
             }
         }
         let drills = if serving.judges { Some(self.board_drills(&mut crew, supervision, &tell)) } else { None };
+        if let (Some(listener), Some(answering)) = (serving.listener, answering) {
+            let vitals = Arc::new(Standing { app: Arc::clone(self), tidings: Arc::clone(&tidings) });
+            crew.board("health and figures".into(), async move {
+                if let Err(error) = answering(listener, vitals, Box::pin(std::future::pending())).await {
+                    tracing::error!(%error, "nothing answers for this process any more");
+                }
+            });
+        }
         tokio::select! {
             ended = crew.first_end() => Err(AppError::Ended { task: ended.task, why: ended.why }),
             () = supervision.asked() => {
@@ -124,6 +192,7 @@ impl App {
                     _now = stop.wait_for(|stop| *stop == Stop::Now) => {}
                 }
                 crew.dismiss().await;
+                tidings.flush().await;
                 Ok(())
             }
         }
@@ -291,8 +360,8 @@ impl App {
 
     async fn keep_going(&self, run: &RunId, helm: &AtTheHelm, tell: &Teller) -> Result<Option<String>, AppError> {
         let hold = match self.stand_by(run, &mut |_| {}).await? {
-            Standing::Over => return Ok(None),
-            Standing::Ours { hold, .. } => *hold,
+            StoodBy::Over => return Ok(None),
+            StoodBy::Ours { hold, .. } => *hold,
         };
         tell(News { group: run.group.clone(), what: What::TakenOver(run.clone()) });
         let _aboard = helm.driving.aboard();

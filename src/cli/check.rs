@@ -37,6 +37,7 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             "groups": documents.groups.len(),
             "runbooks": documents.runbooks.len(),
             "schedules": documents.schedules.len(),
+            "channels": documents.channels.len(),
             "findings": findings,
         })),
         Format::Text => {
@@ -44,8 +45,12 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             if findings.is_empty() {
                 let (regions, groups) = (documents.regions.len(), documents.groups.len());
                 let (runbooks, schedules) = (documents.runbooks.len(), documents.schedules.len());
+                let channels = match documents.channels.len() {
+                    0 => String::new(),
+                    channels => format!(", NotificationChannel {channels}"),
+                };
                 desk.screen.line(format_args!(
-                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}"
+                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}"
                 ));
             }
         }

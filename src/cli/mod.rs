@@ -42,7 +42,7 @@ use complaint::Complaint;
 use exit::Exit;
 use screen::{Colour, Format, Screen};
 
-use crate::app::{self, App, LogFormat, Settings, Typed};
+use crate::app::{self, Answering, App, LogFormat, Settings, Typed};
 
 /// Fails a service over to another region, safely, and proves that it can.
 #[derive(Debug, Parser)]
@@ -144,6 +144,8 @@ enum Verb {
 struct Desk {
     screen: Arc<Screen>,
     typed: Typed,
+    /// What answers over HTTP for a process that stands.
+    answering: Answering,
 }
 
 impl Desk {
@@ -156,8 +158,9 @@ impl Desk {
     }
 }
 
-/// Parses what was typed, does it, and says how it ended. Blocks; makes its own runtime.
-pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Parses what was typed, does it, and says how it ended. Blocks; makes its own runtime. `answering` is what a process that stands
+/// answers health checks and scrapes with: another face, which this one does not know.
+pub fn main(words: impl IntoIterator<Item = OsString>, answering: Answering) -> ExitCode {
     app::install_crypto();
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
@@ -171,6 +174,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let desk = Desk {
         screen: Arc::new(Screen::new(output, color, quiet)),
         typed: Typed { data_dir, files: file, actor, store },
+        answering,
     };
     let ended = start(verbose, log_json, &desk).and_then(|runtime| runtime.block_on(act(cli.verb, &desk)));
     ended.unwrap_or_else(|complaint| complaint::complain(&desk.screen, &complaint)).into()

@@ -1,6 +1,8 @@
 //! `lifeboat serve`.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
 
 use super::{
     Desk, begin,
@@ -25,6 +27,7 @@ use crate::{
 Examples:
   lifeboat serve --observer ams-1                 observe and judge every group in the documents
   lifeboat serve --observer ams-1 --observe-only  one more vantage point; it starts nothing
+  lifeboat serve --listen 127.0.0.1:9464          with /livez, /readyz and /metrics
   lifeboat status orders                          what the observers say, the verdict, and what is held back and why
 
 Start one at each vantage point, in different places, all with the same --store. Any number of them may judge: the
@@ -39,6 +42,9 @@ pub(super) struct Args {
     /// Seconds between two heartbeat markers through every primary, 0.05 to 3600.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = period)]
     markers: Duration,
+    /// Answer /livez, /readyz and /metrics at this address; without it nothing listens.
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
     /// Write no markers: another process does.
     #[arg(long, conflicts_with = "markers")]
     no_markers: bool,
@@ -51,7 +57,15 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let screen = Arc::clone(&desk.screen);
     let does = if args.observe_only { "observes" } else { "observes and judges" };
     screen.progress(format_args!("{observer} {does}; Ctrl-C ends it"));
-    let serving = Serving { observer, markers: (!args.no_markers).then_some(args.markers), judges: !args.observe_only };
+    let listener = match args.listen {
+        None => None,
+        Some(at) => {
+            let bound = TcpListener::bind(at).await;
+            Some(bound.map_err(Complaint::machine(format!("listen on {at}")))?)
+        }
+    };
+    let markers = (!args.no_markers).then_some(args.markers);
+    let serving = Serving { observer, markers, judges: !args.observe_only, listener };
     let tell: Teller = {
         let screen = Arc::clone(&screen);
         Arc::new(move |news: News| say(&screen, &news))
@@ -60,7 +74,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         let screen = Arc::clone(&screen);
         Arc::new(move || Box::new(Following { screen: Arc::clone(&screen), underway: underway.clone() }))
     };
-    app.serve(serving, tell, listeners, &supervision).await?;
+    app.serve(serving, tell, listeners, Some(desk.answering), &supervision).await?;
     Ok(Exit::Success)
 }
 

@@ -225,5 +225,6 @@ fn same(before: &Judged, now: &Judged) -> bool {
     let bare = |reasons: &[String]| -> Vec<String> {
         reasons.iter().map(|reason| reason.chars().filter(|c| !c.is_ascii_digit()).collect()).collect()
     };
-    before.answer == now.answer && bare(&before.reasons) == bare(&now.reasons)
+    let states = |judged: &Judged| -> Vec<String> { judged.verdicts.iter().map(|one| one.state.clone()).collect() };
+    before.answer == now.answer && bare(&before.reasons) == bare(&now.reasons) && states(before) == states(now)
 }

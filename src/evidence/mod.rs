@@ -19,4 +19,4 @@ pub use record::{
     API_VERSION, AcceptedRisk, Approval, Estimate, KIND, Person, Promised, Record, RecordError, RunbookPinned,
 };
 pub use step::{Exception, StepRecord};
-pub use timeline::{Row, render, timeline};
+pub use timeline::{Row, paused, render, timeline};

@@ -122,7 +122,8 @@ fn lost(run: &Run, step: StepIndex, facts: &Facts) -> String {
     }
 }
 
-fn paused(plan: &Plan, reason: &PauseReason) -> String {
+/// Why a run stands still, in words.
+pub fn paused(plan: &Plan, reason: &PauseReason) -> String {
     let name = |index: &StepIndex| plan.step(*index).map_or_else(String::new, |step| step.name.to_string());
     match reason {
         PauseReason::Ordered { by, reason } if reason.trim().is_empty() => format!("{by} said so"),

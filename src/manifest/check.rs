@@ -4,6 +4,7 @@
 //! documents, but for the steps that lie before a step: these are bit sets, n²/64 words for n steps.
 
 mod address;
+mod channel;
 mod expression;
 mod graph;
 mod group;
@@ -68,6 +69,11 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
     }
     for document in &documents.schedules {
         schedule::check(&world, &mut Notes { document, findings: &mut findings });
+    }
+    for document in &documents.channels {
+        let mut notes = Notes { document, findings: &mut findings };
+        channel::check(&world, &mut notes);
+        secret::check(&mut notes);
     }
     tidy(&mut findings);
     findings

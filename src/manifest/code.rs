@@ -2,7 +2,7 @@
 //! `lifeboat explain CODE` prints. A code is for ever: it may be retired, it never changes its meaning.
 //!
 //! LB00 reading, LB01 runbooks, LB02 expressions, LB03 groups, LB04 targets, LB05 regions,
-//! LB06 drill schedules.
+//! LB06 drill schedules, LB07 channels.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ codes! {
         "Every document begins with `apiVersion: lifeboat.dev/v1alpha1`. Another version may mean that the document was \
         written for another release of Lifeboat, or for another program; it was not checked.";
     UnknownKind = "LB0006", Error, "unknown kind",
-        "The kinds are Region, ProtectionGroup, Runbook and DrillSchedule. The document was not checked.";
+        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule and NotificationChannel. The document was not checked.";
     UnknownField = "LB0007", Error, "unknown field",
         "The field does not exist here, so what was meant by it would silently not happen. Unknown fields are refused \
         everywhere. Correct the name, or remove the field.";
@@ -289,6 +289,19 @@ codes! {
     DrillTooRare = "LB0607", Warning, "drills rarer than the objective",
         "The group promises that its last passed drill is never older than `drillMaxAgeSeconds`, and the schedule leaves more \
         time than that between two drills, weekly blackouts counted in. Drill more often, or promise less.";
+
+    BadTemplate = "LB0701", Error, "message template that does not work",
+        "The template does not compile, or it uses a name that no notice has. Notices have event, severity, title, body, \
+        command, group, region, run, key and at; what a notice does not have is an empty text, so `{% if run %}` works.";
+    UnknownChannelGroup = "LB0702", Error, "channel for an unknown group",
+        "The channel is only told of the groups that it lists, and this one was not loaded: nobody would be told of the group \
+        that was meant. Correct the name, or load the file that declares the group.";
+    BadMailAddress = "LB0703", Error, "bad mail address",
+        "The text is no address that a mail server takes (RFC 5321 section 4.1.2): write name@host, or Name <name@host>. At \
+        least one address must receive the message.";
+    LoginInTheClear = "LB0704", Error, "login without protection",
+        "A user and a password belong together, and they are only sent over TLS: with `security: None` everybody on the way \
+        could read them. Use StartTls or Tls, or leave the login out.";
 }
 
 impl Code {

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Keys whose value is a reference to a secret, everywhere in our documents.
-const SECRET_KEYS: &[&str] = &["password", "secret", "bearer", "accessKey", "secretKey"];
+const SECRET_KEYS: &[&str] = &["password", "secret", "bearer", "accessKey", "secretKey", "webhookUrl", "routingKey"];
 /// A map of which every value is such a reference.
 const SECRET_MAP: &str = "secretEnv";
 

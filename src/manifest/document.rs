@@ -11,8 +11,8 @@ use super::{
     locate::{Aim, Node, Path},
 };
 use crate::{
-    model::{BadName, GroupName, RegionName, RunbookName, ScheduleName},
-    spec::{DrillScheduleSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec},
+    model::{BadName, ChannelName, GroupName, RegionName, RunbookName, ScheduleName},
+    spec::{DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec},
 };
 
 /// A `spec` that has a kind and a name.
@@ -55,6 +55,14 @@ impl Kind for DrillScheduleSpec {
     const KIND: &'static str = "DrillSchedule";
     fn name(text: &str) -> Result<ScheduleName, BadName> {
         ScheduleName::new(text)
+    }
+}
+
+impl Kind for NotificationChannelSpec {
+    type Name = ChannelName;
+    const KIND: &'static str = "NotificationChannel";
+    fn name(text: &str) -> Result<ChannelName, BadName> {
+        ChannelName::new(text)
     }
 }
 
@@ -126,6 +134,8 @@ pub struct Documents {
     pub runbooks: Vec<Document<RunbookSpec>>,
     /// In order of loading.
     pub schedules: Vec<Document<DrillScheduleSpec>>,
+    /// In order of loading.
+    pub channels: Vec<Document<NotificationChannelSpec>>,
     /// Kind and name of documents that exist and could not be read: a reference to one is no finding of its own.
     pub broken: BTreeSet<(&'static str, String)>,
 }

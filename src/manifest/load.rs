@@ -19,7 +19,9 @@ use super::{
     read::{self, Problem},
     suggest, yaml,
 };
-use crate::spec::{API_VERSION, DrillScheduleSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec};
+use crate::spec::{
+    API_VERSION, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec,
+};
 
 /// What was loaded, and what was wrong with its form.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +57,13 @@ const METADATA: &[&str] = &[
 ];
 /// Fields of a document. `status` belongs to the cluster, and is not read.
 const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
-const KINDS: &[&str] = &[RegionSpec::KIND, ProtectionGroupSpec::KIND, RunbookSpec::KIND, DrillScheduleSpec::KIND];
+const KINDS: &[&str] = &[
+    RegionSpec::KIND,
+    ProtectionGroupSpec::KIND,
+    RunbookSpec::KIND,
+    DrillScheduleSpec::KIND,
+    NotificationChannelSpec::KIND,
+];
 
 /// Loads files, and every `*.yaml` and `*.yml` of folders, in order of their names. Names that begin with a dot are
 /// left out (a mounted `ConfigMap` keeps its old versions there).
@@ -167,6 +175,9 @@ impl Loaded {
                 Some(DrillScheduleSpec::KIND) => {
                     keep(&origin, &mut documents.schedules, &mut documents.broken, &mut problems);
                 }
+                Some(NotificationChannelSpec::KIND) => {
+                    keep(&origin, &mut documents.channels, &mut documents.broken, &mut problems);
+                }
                 Some(_) | None => {}
             }
         }
@@ -178,6 +189,7 @@ impl Loaded {
         twice(&self.documents.groups, &mut self.findings);
         twice(&self.documents.runbooks, &mut self.findings);
         twice(&self.documents.schedules, &mut self.findings);
+        twice(&self.documents.channels, &mut self.findings);
         tidy(&mut self.findings);
         self
     }

@@ -84,6 +84,8 @@ names! {
     ProbeName, "probe";
     /// A drill schedule.
     ScheduleName, "drill schedule";
+    /// A channel through which people are told.
+    ChannelName, "channel";
 }
 
 /// The person (or the service account) who asked for something: what the record will name.

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, Request, Response, Url, redirect, retry};
+use reqwest::{Client, Request, Response, Url, header::RETRY_AFTER, redirect, retry};
 use rustls::RootCertStore;
 
 use super::{
@@ -72,6 +72,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// The body was longer.
     pub cut: bool,
+    /// How long the server asked to be left alone, where it said so in seconds (RFC 9110 section 10.2.3).
+    pub retry_after: Option<Duration>,
 }
 
 impl Answer {
@@ -152,16 +154,18 @@ impl Http {
 
 async fn read(mut response: Response, cap: usize) -> Outcome {
     let status = response.status().as_u16();
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > cap => {
                 let room = cap.saturating_sub(body.len());
                 body.extend(chunk.iter().take(room));
-                return Outcome::Answered(Answer { status, body, cut: true });
+                return Outcome::Answered(Answer { status, body, cut: true, retry_after });
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Outcome::Answered(Answer { status, body, cut: false }),
+            Ok(None) => return Outcome::Answered(Answer { status, body, cut: false, retry_after }),
             Err(error) => {
                 return Outcome::Silent {
                     why: format!("the answer with status {status} broke off: {}", reason(&error)),

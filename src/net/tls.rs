@@ -136,6 +136,32 @@ pub fn with_identity(
     })
 }
 
+/// The authorities in a PEM file, or (`None`) the system's, as certificates: for a library that makes its own configuration.
+/// Those that cannot be used are left out; without any it is an error.
+pub fn authorities(ca: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    const SETTING: &str = "ca";
+    let (found, found_in) = match ca {
+        None => (rustls_native_certs::load_native_certs().certs, "the system's trust store".to_owned()),
+        Some(path) => {
+            let found_in = path.display().to_string();
+            let bad = |source| TlsError::Authorities { path: found_in.clone(), setting: SETTING, source };
+            let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(bad)?;
+            (all, found_in)
+        }
+    };
+    let usable = |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
+    let found: Vec<_> = found.into_iter().filter(usable).collect();
+    if found.is_empty() { Err(TlsError::NoAuthority { found_in, setting: SETTING }) } else { Ok(found) }
+}
+
+/// The authorities in a PEM file, or (`None`) the system's.
+pub fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    match ca {
+        Some(path) => from_file(path, "ca"),
+        None => from_system("ca"),
+    }
+}
+
 /// The authorities in a PEM file, read now; `setting` names the file in messages.
 pub fn from_file(path: &Path, setting: &'static str) -> Result<RootCertStore, TlsError> {
     let found_in = path.display().to_string();

@@ -7,6 +7,7 @@
 
 mod drill;
 mod group;
+mod notify;
 mod params;
 mod probe;
 mod region;
@@ -22,6 +23,10 @@ pub use drill::{
 pub use group::{
     Approvals, CorrelatedProbes, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec,
     RunbookNames,
+};
+pub use notify::{
+    ChannelKind, NoticeEvent, NoticeSeverity, NotificationChannel, NotificationChannelSpec, PagerDutyChannel,
+    SignatureSpec, SlackChannel, SmtpChannel, SmtpSecurity, TEMPLATE_NAMES, WebhookChannel,
 };
 pub use params::{
     ApproveParams, CommandParams, HttpParams, NoParams, ProbeAwaitParams, ReverseMember, ReverseParams, WaitParams,

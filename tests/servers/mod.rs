@@ -31,10 +31,13 @@ pub mod agent;
 pub mod authority;
 pub mod bind;
 pub mod etcd;
+pub mod mail;
 pub mod moto;
 pub mod postgres;
+pub mod receiver;
 pub mod regions;
 pub mod relay;
+pub mod venv;
 pub mod watched;
 
 /// A server that cannot outlive this process.

@@ -1,25 +1,15 @@
 //! moto: an S3-compatible store in memory, with bucket policies that it enforces on PUT and DELETE of objects.
-//!
-//! It lives in a Python environment of its own, made once by whoever comes first and kept in the user's cache.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    unreachable_pub,
-    reason = "a test's server: what it lacks ends the test, and it asks the environment where the cache is"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test's server: what it lacks ends the test")]
 
 use std::{
-    env, fs,
     io::{self, Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
-use super::{Leash, await_until, free_port};
+use super::{Leash, await_until, free_port, venv};
 
 const VERSION: &str = "5.2.5";
 
@@ -65,7 +55,7 @@ impl Moto {
     /// Starts it again on the same address, empty.
     pub fn restart(&mut self) {
         self.kill();
-        let program = program().unwrap_or_else(|error| panic!("moto {VERSION} could not be made: {error}"));
+        let program = venv::program("moto", VERSION, "moto[server]", "moto_server");
         let port = self.address.port().to_string();
         let host = self.address.ip().to_string();
         let words = [program.as_os_str(), "-H".as_ref(), host.as_ref(), "-p".as_ref(), port.as_ref()];
@@ -139,43 +129,4 @@ pub fn request(address: SocketAddr, method: &str, target: &str, body: &[u8]) -> 
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
     Ok((status, answer.split_off(end + 4)))
-}
-
-/// The server's program, made when it is missing.
-fn program() -> io::Result<PathBuf> {
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
-        .ok_or_else(|| io::Error::other("neither XDG_CACHE_HOME nor HOME is set"))?
-        .join("lifeboat");
-    fs::create_dir_all(&cache)?;
-    let folder = cache.join(format!("moto-{VERSION}"));
-    let (program, made) = (folder.join("bin/moto_server"), folder.join(".complete"));
-    if made.exists() {
-        return Ok(program);
-    }
-    let lock = fs::File::create(cache.join(format!("moto-{VERSION}.lock")))?;
-    lock.lock()?;
-    if made.exists() {
-        return Ok(program);
-    }
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    let python = ["/usr/bin/python3", "python3"].into_iter().find(|python| {
-        Command::new(python).args(["-c", "import ensurepip, venv"]).output().is_ok_and(|done| done.status.success())
-    });
-    let python = python.ok_or_else(|| io::Error::other("no python3 with venv; install python3-venv"))?;
-    run(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
-    run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", &format!("moto[server]=={VERSION}")]))?;
-    fs::write(&made, VERSION)?;
-    Ok(program)
-}
-
-fn run(command: &mut Command) -> io::Result<()> {
-    let done = command.output()?;
-    if done.status.success() {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("{command:?}: {}", String::from_utf8_lossy(&done.stderr))))
 }

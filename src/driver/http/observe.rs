@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_its_meaning() {
-        let answer = |status| Outcome::Answered(Answer { status, body: b"x".to_vec(), cut: false });
+        let answer = |status| Outcome::Answered(Answer { status, body: b"x".to_vec(), cut: false, retry_after: None });
         let table = [
             (false, vec![], answer(200), "applied"),
             (false, vec![], answer(299), "applied"),

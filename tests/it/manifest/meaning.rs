@@ -66,6 +66,9 @@ fn every_spec_means_the_same_to_another_reader() {
         for schedule in &documents.schedules {
             ours.insert(schedule.title(), serde_json::to_value(&schedule.spec).unwrap());
         }
+        for channel in &documents.channels {
+            ours.insert(channel.title(), serde_json::to_value(&channel.spec).unwrap());
+        }
         let theirs = theirs(&text).into_iter().map(|document| {
             let (kind, spec) = (document["kind"].as_str().unwrap().to_owned(), document["spec"].clone());
             let spec = match kind.as_str() {
@@ -74,6 +77,9 @@ fn every_spec_means_the_same_to_another_reader() {
                 "DrillSchedule" => {
                     serde_json::to_value(serde_json::from_value::<lifeboat::spec::DrillScheduleSpec>(spec).unwrap())
                 }
+                "NotificationChannel" => serde_json::to_value(
+                    serde_json::from_value::<lifeboat::spec::NotificationChannelSpec>(spec).unwrap(),
+                ),
                 _ => serde_json::to_value(serde_json::from_value::<lifeboat::spec::ProtectionGroupSpec>(spec).unwrap()),
             };
             (format!("{kind}/{}", document["metadata"]["name"].as_str().unwrap()), spec.unwrap())
