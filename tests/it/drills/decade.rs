@@ -1,7 +1,7 @@
 //! Ten years of drills, as fast as they can be judged: processes that end and start again, drills that take their time,
 //! blackouts, and, in a second act, clocks that jump. The answers are compared with the oracle of `calendar.rs`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use lifeboat::{
@@ -57,7 +57,7 @@ fn schedule(cron: &str, zone: &str, blackouts: bool, years: std::ops::Range<i16>
     if blackouts {
         text.push_str(BLACKOUTS.trim_start_matches('\n'));
         for year in years {
-            text += &format!("  - dates: {{from: {year}-12-18, to: {}-01-03}}\n", year + 1);
+            writeln!(text, "  - dates: {{from: {year}-12-18, to: {}-01-03}}", year + 1).unwrap();
         }
     }
     let loaded = load_texts([("drill.yaml", text.as_str())]);
@@ -237,7 +237,7 @@ fn jumpy(schedule: &Schedule, oracle: &[Timestamp], from: Timestamp, to: Timesta
                 tally.started += 1;
             }
             (Due::Hold { which, .. }, Some(expected)) if past.open.is_some() || dark(now) => {
-                assert_eq!(which, expected)
+                assert_eq!(which, expected);
             }
             (Due::Nothing { .. } | Due::Skip { .. }, None) => {}
             (said, expected) => panic!("{} at {now}: {said:?}, expected {expected:?}", schedule.timetable.cron),
