@@ -42,7 +42,7 @@ impl Haproxy {
             Kind::Tcp => "option tcp-check",
         };
         let mut text = format!(
-            "global\n  nbthread 1\n  maxconn 8000\n  spread-checks 5\n  stats socket {}\ndefaults\n  mode http\n  \
+            "global\n  nbthread 1\n  maxconn 1000\n  spread-checks 5\n  stats socket {}\ndefaults\n  mode http\n  \
              timeout client 5s\n  timeout server 5s\n  timeout connect {connect}ms\n  timeout check {connect}ms\n\
              backend b\n  {check}\n",
             socket.display(),

@@ -213,7 +213,9 @@ impl Observing {
 
     async fn run(mut self, told: Told<'_>) {
         let clock = Arc::clone(&self.means.clock);
+        // Markers without other news wait for the next report: its pace is theirs, and the loss of a failover is measured by them.
         let period = Duration::from_millis(self.heart.group.detection.period_ms);
+        let pace = self.heart.markers.map_or(period, |every| every.min(period)).max(SHORTEST_PAUSE);
         let mut beat_due = clock.monotonic();
         let mut publish_due = clock.monotonic();
         let mut expected = clock.monotonic();
@@ -228,7 +230,7 @@ impl Observing {
                 self.beat(every);
             }
             if !self.publishing && (self.changed || now >= publish_due) {
-                publish_due = now + period.max(SHORTEST_PAUSE);
+                publish_due = now + pace;
                 self.publish();
             }
             let markers = self.heart.markers.map(|_| beat_due);
@@ -387,8 +389,6 @@ impl Observing {
                 aim.refused = 0;
                 let marker = MarkerSeen { target: target.clone(), region: region.clone(), at, position };
                 self.markers.insert((target, region), marker);
-                // The loss of the next failover is measured by it.
-                self.changed = true;
             }
             Beat::Refused { why } => {
                 aim.refused += 1;
