@@ -2,6 +2,7 @@
 
 mod cut;
 mod frozen;
+mod told;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -82,10 +83,16 @@ fn stage(policy: &str) -> (Stage, Region, Region) {
 
 /// Three vantage points; the first two judge.
 fn observers(stage: &Stage) -> Vec<Running> {
-    let observers: Vec<Running> = ["serve --observer a", "serve --observer b", "serve --observer c --observe-only"]
-        .iter()
-        .map(|words| stage.start(words))
-        .collect();
+    observers_with(stage, "")
+}
+
+/// The same, with more words for the first.
+fn observers_with(stage: &Stage, more: &str) -> Vec<Running> {
+    let observers: Vec<Running> =
+        [format!("serve --observer a{more}"), "serve --observer b".into(), "serve --observer c --observe-only".into()]
+            .iter()
+            .map(|words| stage.start(words))
+            .collect();
     await_until("a verdict", LIMIT, || judged(stage)["answer"] == "nothing");
     observers
 }
