@@ -5,8 +5,8 @@
 //!
 //! 1. [`observe`] probes every region at jittered times, more often after a failure, and folds each answer into its streak.
 //! 2. It publishes what it saw through the store, and abstains when it reaches none of its reference points or was late itself.
-//! 3. [`listen`] ages every report by this process's own clock.
-//! 4. [`judge`] asks `decide` for a verdict on each region and for the answer of the group's automation, and publishes both
+//! 3. A [`Listener`] ages every report by this process's own clock.
+//! 4. A [`Judge`] asks `decide` for a verdict on each region and for the answer of the group's automation, and publishes both
 //!    with all reasons beside its own report: `status` prints them.
 //! 5. A start goes through the [`Helm`], which draws, prepares and drives a run as for a person.
 //!
