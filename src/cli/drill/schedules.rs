@@ -71,7 +71,7 @@ fn draw(screen: &Screen, schedule: &Scheduled) {
     }
     if let Some(due) = schedule.due {
         let why = match &schedule.waits {
-            None => "a process that keeps the schedules starts it".to_owned(),
+            None => "`lifeboat serve` starts it".to_owned(),
             Some(Wait::Suspended) => "it waits: the schedule is suspended".into(),
             Some(Wait::RunOpen { run }) => format!("it waits for run {run}, which is open: lifeboat run show {run}"),
             Some(Wait::Blackout { reason, until }) => {

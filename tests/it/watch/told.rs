@@ -50,10 +50,11 @@ fn an_outage_is_told_and_shows_in_the_figures_while_a_receiver_hangs() {
     await_until("a notice of the outage, and one with the command", LIMIT, || {
         let all: Vec<String> = hook.asked().into_iter().map(|asked| asked.body).collect();
         all.iter().any(|body| body.contains("orders: fra is down"))
-            && all.iter().any(|body| body.contains("--yes-i-mean orders"))
+            && all
+                .iter()
+                .any(|body| body.contains("orders: fail over from fra to dub?") && body.contains("--yes-i-mean orders"))
     });
-    let proposed = judged(&stage);
-    assert_eq!(proposed["answer"], "propose", "{proposed}");
+    await_until("the proposal in the status", LIMIT, || judged(&stage)["answer"] == "propose");
     assert!(get(at, "/metrics").contains(r#"region="fra",verdict="down"} 1"#));
     // Documents that became wrong: it cannot do its work, and says why.
     fs::write(&documents, "kind: Nonsense\n").unwrap();
