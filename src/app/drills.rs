@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{App, AppError, Manner, Order, Request, Rested, documents, documents::Papers};
+use super::{App, AppError, Manner, Order, Request, Rested, documents, documents::Papers, error::whole};
 use crate::{
     controller::{Declined, DrillOrder, Drilled, Drillmaster, Drills, Noted},
     decide::{self, Due, Past, Rest, Wait},
@@ -246,12 +246,7 @@ fn stopped_at(rested: &Rested) -> String {
 
 /// An error with its causes, in one line for a log.
 fn declined(error: &AppError) -> Declined {
-    let mut why = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        why = format!("{why}: {next}");
-        cause = next.source();
-    }
+    let why = whole(error);
     if matches!(error, AppError::Drilled { .. } | AppError::Lease(_)) {
         Declined::Elsewhere { why }
     } else {

@@ -249,3 +249,15 @@ pub fn go_on(run: &RunId) -> String {
         "look at it with `lifeboat run show {run}`; go on with `lifeboat run resume {run}`, or end it with `lifeboat run cancel {run}`"
     )
 }
+
+/// An error with its causes, in one line.
+pub(super) fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

@@ -10,7 +10,9 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{App, AppError, Manner, Outage, Request, Rested, documents::Papers, history, identity, route};
+use super::{
+    App, AppError, Manner, Outage, Request, Rested, documents::Papers, error::whole, history, identity, route,
+};
 use crate::{
     controller::{Helm, Order, Outlook, Started},
     engine::{Progress, Stop},
@@ -169,18 +171,6 @@ impl Helm for AtTheHelm {
             }
         })
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
 
 /// How a run came to rest.

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{App, AppError, Preview, Request, Would, documents, helm::whole, status::observed};
+use super::{App, AppError, Preview, Request, Would, documents, error::whole, status::observed};
 use crate::{
     manifest::{Finding, Severity},
     model::{Automation, Group, GroupName, Loss, Outcome, RegionName, RunKind, TargetName},

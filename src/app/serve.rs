@@ -13,7 +13,8 @@ use tokio::{
 use super::{
     App, AppError, Check, Manner, Readiness, Standing as StoodBy, Supervision, Vitals,
     documents::{self, Papers},
-    helm::{AtTheHelm, Listeners, in_words, whole},
+    error::whole,
+    helm::{AtTheHelm, Listeners, in_words},
     route,
     supervise::Crew,
     tidings::Tidings,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::AppError;
+use super::{AppError, error::whole};
 use crate::{
     driver::{awaiting, command, fake, http, postgres, rfc2136, s3, wait},
     model::{Capability, Group, Plan, TargetRef, Verb},
@@ -118,11 +118,11 @@ impl Tools {
         let (name, settings, secrets) = (target.name.as_str(), &target.settings, Arc::clone(&self.secrets));
         match target.driver.as_str() {
             "postgres" => {
-                Ok(Arc::new(postgres::Postgres::open(name, settings, secrets).map_err(|error| chain(&error))?))
+                Ok(Arc::new(postgres::Postgres::open(name, settings, secrets).map_err(|error| whole(&error))?))
             }
-            "s3" => Ok(Arc::new(s3::S3::open(name, settings, secrets).map_err(|error| chain(&error))?)),
+            "s3" => Ok(Arc::new(s3::S3::open(name, settings, secrets).map_err(|error| whole(&error))?)),
             "rfc2136" => {
-                let driver = rfc2136::Rfc2136::open(&target.name, settings, secrets).map_err(|error| chain(&error))?;
+                let driver = rfc2136::Rfc2136::open(&target.name, settings, secrets).map_err(|error| whole(&error))?;
                 Ok(Arc::new(driver.with_clock(Arc::clone(&self.clock))))
             }
             "fake" => Ok(Arc::new(fake::Fake::open(settings, None, Arc::clone(&self.clock))?)),
@@ -142,18 +142,6 @@ impl Tools {
             _ => None,
         }
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
 
 /// Makes aws-lc-rs the process's crypto provider. First of all in `main`; doing it twice changes nothing.
