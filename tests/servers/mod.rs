@@ -33,6 +33,7 @@ pub mod bind;
 pub mod etcd;
 pub mod mail;
 pub mod moto;
+pub mod namespaces;
 pub mod postgres;
 pub mod receiver;
 pub mod regions;

@@ -1,11 +1,7 @@
 //! Two regions and three observers, each in a network namespace of its own, with cables that can be pulled. The store is one
 //! file that all of them see.
-//!
-//! The test starts itself again inside a network and a mount namespace of its own (`unshare`): every name it makes there ends with
-//! its last process.
 
 use std::{
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -15,10 +11,12 @@ use serde_json::{Value, json};
 use super::judged;
 use crate::{
     cli::{EFFECTS, Running, Stage},
-    servers::{Leash, await_until},
+    servers::{
+        Leash, await_until,
+        namespaces::{self, join, run},
+    },
 };
 
-const INSIDE: &str = "LIFEBOAT_TEST_INSIDE_NAMESPACES";
 const NAME: &str = "watch::cut::partitions_lies_and_a_lost_store_start_nothing_and_an_outage_is_acted_on";
 const LIMIT: Duration = Duration::from_secs(30);
 /// As long as the partition that a hold-down must outlast.
@@ -27,35 +25,14 @@ const PARTITION: Duration = Duration::from_secs(40);
 const PLACES: [(&str, &str); 5] =
     [("fra", "10.77.0.1"), ("dub", "10.77.0.2"), ("a", "10.77.0.11"), ("b", "10.77.0.12"), ("c", "10.77.0.13")];
 
-#[expect(clippy::disallowed_methods, reason = "how a test that starts itself again knows that it is the child")]
-fn inside() -> bool {
-    std::env::var_os(INSIDE).is_some()
-}
-
-fn run(words: &str) {
-    let mut words = words.split_whitespace();
-    let output = Command::new(words.next().expect("a program")).args(words.clone()).output().expect("it starts");
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
 fn networks() {
-    // `ip netns` keeps names under /run; this one is ours alone.
-    for words in [
-        "mount -t tmpfs tmpfs /run",
-        "mkdir /run/netns",
-        "ip link set lo up",
-        "ip link add bridge type bridge",
-        "ip link set bridge up",
-    ] {
+    for words in ["ip link add bridge type bridge", "ip link set bridge up"] {
         run(words);
     }
     for (place, address) in PLACES {
         run(&format!("ip netns add {place}"));
         run(&format!("ip -n {place} link set lo up"));
-        run(&format!("ip link add to-{place} type veth peer name net netns {place}"));
-        run(&format!("ip link set to-{place} master bridge up"));
-        run(&format!("ip -n {place} addr add {address}/24 dev net"));
-        run(&format!("ip -n {place} link set net up"));
+        join(place, "bridge", &format!("to-{place}"), "net", &format!("{address}/24"));
     }
 }
 
@@ -101,19 +78,7 @@ fn holds(stage: &Stage, reason: &str) -> bool {
 
 #[test]
 fn partitions_lies_and_a_lost_store_start_nothing_and_an_outage_is_acted_on() {
-    if !inside() {
-        let root = lifeboat::app::identity::user().id == Some(0);
-        let output = Command::new("unshare")
-            .args(if root { &[][..] } else { &["--user", "--map-root-user"] })
-            .args(["--net", "--mount", "--"])
-            .arg(std::env::current_exe().expect("the test's program"))
-            .args(["--exact", "--nocapture", NAME])
-            .env(INSIDE, "1")
-            .output()
-            .expect("unshare");
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    if !namespaces::entered(NAME) {
         return;
     }
     networks();

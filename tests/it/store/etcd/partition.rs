@@ -1,12 +1,8 @@
 //! A partition between regions: three members in network namespaces of their own, with one network for members among
 //! themselves and one for clients, so that the minority's clients still reach the minority.
-//!
-//! The test starts itself again inside a network and a mount namespace of its own (`unshare`). Every name it makes there
-//! is seen by nobody else and ends with its last process, however that ends.
 
 use std::{
     net::IpAddr,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -19,30 +15,14 @@ use super::super::story::{at, lease, note, opened, order};
 use crate::servers::{
     await_until,
     etcd::{Cluster, Shape},
+    namespaces::{self, join, run},
 };
 
-/// Set in the test that runs inside.
-const INSIDE: &str = "LIFEBOAT_TEST_INSIDE_NAMESPACES";
 const NAME: &str =
     "store::etcd::partition::a_member_that_is_cut_off_appends_nothing_and_its_holder_is_stale_afterwards";
 
-#[expect(clippy::disallowed_methods, reason = "how a test that starts itself again knows that it is the child")]
-fn inside() -> bool {
-    std::env::var_os(INSIDE).is_some()
-}
-
-fn run(words: &str) {
-    let mut words = words.split_whitespace();
-    let output = Command::new(words.next().expect("a program")).args(words.clone()).output().expect("it starts");
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
 /// Three namespaces, each with a link to the clients' bridge and one to the members'.
 fn networks() {
-    // `ip netns` keeps names under /run; this one is ours alone.
-    for words in ["mount -t tmpfs tmpfs /run", "mkdir /run/netns", "ip link set lo up"] {
-        run(words);
-    }
     for bridge in ["clients", "members"] {
         run(&format!("ip link add {bridge} type bridge"));
         run(&format!("ip link set {bridge} up"));
@@ -53,10 +33,7 @@ fn networks() {
         run(&format!("ip -n n{n} link set lo up"));
         for (bridge, net) in [("clients", "10.77.0"), ("members", "10.78.0")] {
             let end = &bridge[..1];
-            run(&format!("ip link add {end}{n} type veth peer name {bridge} netns n{n}"));
-            run(&format!("ip link set {end}{n} master {bridge} up"));
-            run(&format!("ip -n n{n} addr add {net}.{}/24 dev {bridge}", n + 1));
-            run(&format!("ip -n n{n} link set {bridge} up"));
+            join(&format!("n{n}"), bridge, &format!("{end}{n}"), bridge, &format!("{net}.{}/24", n + 1));
         }
     }
 }
@@ -67,19 +44,7 @@ fn addresses(net: &str) -> Vec<IpAddr> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_is_cut_off_appends_nothing_and_its_holder_is_stale_afterwards() {
-    if !inside() {
-        let root = lifeboat::app::identity::user().id == Some(0);
-        let output = Command::new("unshare")
-            .args(if root { &[][..] } else { &["--user", "--map-root-user"] })
-            .args(["--net", "--mount", "--"])
-            .arg(std::env::current_exe().expect("the test's program"))
-            .args(["--exact", "--nocapture", NAME])
-            .env(INSIDE, "1")
-            .output()
-            .expect("unshare");
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    if !namespaces::entered(NAME) {
         return;
     }
     networks();
