@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::problem::Problem;
 use crate::port::StoreError;
@@ -123,7 +123,7 @@ pub(super) fn write_ahead(db: &Connection) -> rusqlite::Result<()> {
 
 /// Brings the tables to this program's version, or refuses what is not ours or is newer.
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<rusqlite::Result<()>, StoreError> {
-    match versions(db) {
+    match versions_now(db) {
         Err(error) => return Ok(Err(error)),
         Ok(found) => {
             found.check(path)?;
@@ -146,7 +146,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<rusqlite::Resu
         }
         change.commit()
     })();
-    match moved.and_then(|()| versions(db)) {
+    match moved.and_then(|()| versions_now(db)) {
         Err(error) => Ok(Err(error)),
         Ok(found) => found.check(path).map(Ok),
     }
@@ -163,7 +163,16 @@ struct Versions {
     tables: i64,
 }
 
-fn versions(db: &Connection) -> rusqlite::Result<Versions> {
+/// What it says at one moment: read one by one, an empty file that another process fills meanwhile looks like somebody else's.
+fn versions_now(db: &mut Connection) -> rusqlite::Result<Versions> {
+    let look = db.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    let found = versions(&look)?;
+    look.commit()?;
+    Ok(found)
+}
+
+/// Inside a transaction.
+fn versions(db: &Transaction<'_>) -> rusqlite::Result<Versions> {
     let pragma = |name| db.pragma_query_value(None, name, |row| row.get(0));
     Ok(Versions {
         application: pragma("application_id")?,

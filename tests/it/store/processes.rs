@@ -114,14 +114,22 @@ async fn two_stores_on_one_file_see_and_respect_each_other() {
 #[tokio::test]
 async fn many_processes_may_make_the_file_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("new/lifeboat.db");
-    let opened: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Sqlite::open(&path))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    for store in opened {
-        let store = store.expect("every process opens the store");
-        assert_eq!(store.runs(None).await.unwrap(), []);
+    // One must look while another's first tables arrive: each round they begin a little further apart.
+    for round in 0..150 {
+        let path = folder.path().join(format!("{round}/lifeboat.db"));
+        let begin = |late: u32| {
+            let begins = std::time::Instant::now() + std::time::Duration::from_micros(50) * late;
+            while std::time::Instant::now() < begins {}
+            Sqlite::open(&path)
+        };
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let threads = [scope.spawn(|| begin(0)), scope.spawn(move || begin(round))];
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        for store in opened {
+            let store = store.expect("every process opens the store");
+            assert_eq!(store.runs(None).await.unwrap(), []);
+        }
     }
 }
 
