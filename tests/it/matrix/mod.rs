@@ -17,5 +17,5 @@ mod fail;
 mod kill;
 mod life;
 mod lost;
-mod twice;
+pub(crate) mod twice;
 mod unwind;

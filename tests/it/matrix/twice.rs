@@ -16,7 +16,7 @@ use super::{
 use crate::stage::*;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum When {
+pub(crate) enum When {
     /// One behind the other.
     AtOnce,
     /// The copy arrives behind the next act of any step.
@@ -25,13 +25,13 @@ enum When {
     GivenUp,
 }
 
-type Copies = Arc<Mutex<Vec<(Permit, Call)>>>;
+pub(crate) type Copies = Arc<Mutex<Vec<(Permit, Call)>>>;
 
 /// A network that delivers acts twice.
-struct Twice {
-    inner: Arc<dyn Driver>,
-    when: When,
-    copies: Copies,
+pub(crate) struct Twice {
+    pub(crate) inner: Arc<dyn Driver>,
+    pub(crate) when: When,
+    pub(crate) copies: Copies,
 }
 
 impl Driver for Twice {

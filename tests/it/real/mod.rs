@@ -1,9 +1,13 @@
 //! Whole runs of the real program against real servers: the two regions of `examples/two-regions`, and the shipped
 //! runbooks. Each test has regions of its own.
 
+mod failed;
 mod killed;
+mod lost;
 mod moved;
+mod odd;
 mod refused;
+mod twice;
 
 use std::{
     collections::BTreeSet,
