@@ -95,6 +95,7 @@ impl Shape {
             manual: None,
             effect: Effect::Changes,
             expected_ms: 1,
+            last: false,
         });
         Plan {
             runbook: RunbookName::new("bench").unwrap(),

@@ -101,6 +101,21 @@ impl Papers {
             .map_err(|findings| AppError::Findings { findings })
     }
 
+    /// The plan of an isolated drill along this way: the same runbook, on stand-ins.
+    pub fn isolated(&self, name: &GroupName, kind: RunKind, route: &Route) -> Result<Plan, AppError> {
+        let group = self.document(name)?;
+        let Some(isolated) = &group.spec.drills.isolated else {
+            return Err(AppError::Missing {
+                what: format!("group {name} says of no stand-ins, so an isolated drill has nothing to work on"),
+                remedy: "add `drills: {isolated: {targets: …}}` to the group, or drill with --mode rehearse".into(),
+            });
+        };
+        let runbook = self.runbook(name, kind)?;
+        let way = manifest::Route { kind, source: &route.source, destination: &route.destination };
+        manifest::isolate(group, isolated, &runbook, &self.documents.regions, &Wired, way)
+            .map_err(|findings| AppError::Findings { findings })
+    }
+
     /// A built-in runbook as a document to start from.
     pub fn scaffold(&self, name: &GroupName, kind: RunKind, runbook: &RunbookName) -> Result<String, AppError> {
         let group = self.document(name)?;

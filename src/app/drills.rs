@@ -191,11 +191,8 @@ fn nobody(_: &Event, _: &Run) {}
 
 impl Master<'_> {
     async fn start(&self, order: DrillOrder) -> Result<Drilled, AppError> {
-        let rehearsal = match order.mode {
-            DrillMode::Rehearse => true,
-        };
-        let DrillOrder { firing, group, reason, .. } = order;
-        let request = Request { rehearsal, reason, scheduled: Some(firing), ..Request::new(RunKind::Failover, group) };
+        let DrillOrder { firing, group, reason, mode } = order;
+        let request = Request { reason, scheduled: Some(firing), ..Request::drill(mode, RunKind::Failover, group) };
         let prepared = self.app.prepare(request).await?;
         let (mut progress, stop) = (nobody, self.stop.clone());
         let rested = self.app.start(prepared, Manner::default(), &mut |_| {}, &mut progress, stop).await?;

@@ -20,6 +20,7 @@ mod error;
 mod helm;
 mod history;
 pub mod identity;
+mod isolated;
 mod looking;
 mod metering;
 mod orders;

@@ -25,8 +25,10 @@ use crate::{
 pub struct Request {
     /// What kind of run.
     pub kind: RunKind,
-    /// Observe everything and change nothing.
+    /// A drill that changes nothing of the group.
     pub rehearsal: bool,
+    /// How far that drill goes; `None`: it observes and does nothing.
+    pub drill: Option<DrillMode>,
     /// The group.
     pub group: GroupName,
     /// Away from here; default: the region that serves now.
@@ -47,8 +49,24 @@ impl Request {
     /// A request without wishes.
     pub fn new(kind: RunKind, group: GroupName) -> Self {
         let (rehearsal, healthy_anyway) = (false, false);
-        let (from, to, scheduled) = (None, None, None);
-        Self { kind, rehearsal, group, from, to, reason: String::new(), accept: Vec::new(), healthy_anyway, scheduled }
+        let (from, to, scheduled, drill) = (None, None, None, None);
+        Self {
+            kind,
+            rehearsal,
+            drill,
+            group,
+            from,
+            to,
+            reason: String::new(),
+            accept: Vec::new(),
+            healthy_anyway,
+            scheduled,
+        }
+    }
+
+    /// A drill of this mode.
+    pub fn drill(mode: DrillMode, kind: RunKind, group: GroupName) -> Self {
+        Self { rehearsal: true, drill: Some(mode), ..Self::new(kind, group) }
     }
 
     /// The lease under which the run's journal is written.
@@ -110,7 +128,11 @@ impl App {
         let group = papers.group(&request.group)?;
         let runs = self.runs_of(&request.group).await?;
         let route = route::choose(request.kind, &group, &runs, request.from.as_ref(), request.to.as_ref())?;
-        let mut plan = papers.plan(&request.group, request.kind, &route)?;
+        let mut plan = if request.drill == Some(DrillMode::Isolated) {
+            papers.isolated(&request.group, request.kind, &route)?
+        } else {
+            papers.plan(&request.group, request.kind, &route)?
+        };
         let earlier = self.earlier(&runs).await?;
         let learnt = history::teach(&mut plan, &earlier);
         let drivers = self.tools.open(&plan)?;
@@ -131,6 +153,9 @@ impl App {
     /// Everything up to the moment before the run is opened. Refuses what a person would regret.
     pub async fn prepare(&self, request: Request) -> Result<Prepared, AppError> {
         let drawn = self.draw(request).await?;
+        if drawn.plan.isolation.is_some() {
+            return self.prepare_isolated(drawn).await;
+        }
         let reports = self.reports_of(&drawn.request.group).await?;
         let seen = self.witness(&drawn, &reports).await?;
         drawn.objections(&seen)?;
@@ -286,7 +311,7 @@ impl Drawn {
             cooldown_until: self.cooldown_until,
             estimates,
             version: env!("CARGO_PKG_VERSION").into(),
-            drill: self.request.rehearsal.then_some(DrillMode::Rehearse),
+            drill: self.request.drill.or(self.request.rehearsal.then_some(DrillMode::Rehearse)),
             scheduled: self.request.scheduled.clone(),
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{AppError, error::whole};
 use crate::{
-    driver::{awaiting, command, fake, http, postgres, rfc2136, s3, wait},
+    driver::{aftermath, awaiting, command, fake, http, postgres, rfc2136, s3, wait},
     model::{Capability, Group, Plan, TargetRef, Verb},
     port::{Catalog, Clock, Descriptor, Driver, Drivers, Prober, Secrets, Touches},
     probe::Probes,
@@ -94,6 +94,21 @@ impl Tools {
     /// Opens the drivers of a plan: all targets of its group, and the general verbs that its steps name.
     pub fn open(&self, plan: &Plan) -> Result<Drivers, AppError> {
         let mut drivers = self.open_targets(&plan.group)?;
+        if let Some(isolation) = &plan.isolation {
+            let real = self.open_all(&isolation.real)?;
+            let watched = |targets: &[TargetRef], drivers: &Drivers| -> Vec<aftermath::Watched> {
+                let of = |target: &TargetRef| {
+                    let driver = drivers.targets.get(&target.name)?;
+                    Some((target.name.clone(), target.capability, Arc::clone(driver)))
+                };
+                targets.iter().filter_map(of).collect()
+            };
+            let (stand_ins, real) = (watched(&plan.group.targets, &drivers), watched(&isolation.real, &real));
+            let looks: Arc<dyn Driver> = Arc::new(aftermath::Aftermath::new(stand_ins, real));
+            for verb in [Verb::DrillLeftovers, Verb::DrillUntouched] {
+                let _first = drivers.general.insert(verb, Arc::clone(&looks));
+            }
+        }
         let undos = plan.steps.iter().filter_map(|step| step.undo.as_ref().map(|undo| undo.uses));
         for verb in plan.steps.iter().map(|step| step.verb).chain(undos) {
             if let Some(driver) = self.general(verb, plan) {
@@ -105,8 +120,13 @@ impl Tools {
 
     /// Opens the drivers of a group's targets.
     pub fn open_targets(&self, group: &Group) -> Result<Drivers, AppError> {
+        self.open_all(&group.targets)
+    }
+
+    /// Opens the drivers of these targets.
+    pub(super) fn open_all(&self, targets: &[TargetRef]) -> Result<Drivers, AppError> {
         let mut drivers = Drivers::default();
-        for target in &group.targets {
+        for target in targets {
             let driver =
                 self.target(target).map_err(|why| AppError::Driver { what: format!("target {}", target.name), why })?;
             drivers.targets.insert(target.name.clone(), driver);

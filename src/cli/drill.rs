@@ -9,7 +9,10 @@ use super::{
     exit::Exit,
     finish,
 };
-use crate::{app::Request, model::RunKind};
+use crate::{
+    app::Request,
+    model::{DrillMode, RunKind},
+};
 
 mod schedules;
 
@@ -22,9 +25,11 @@ mod schedules;
 Examples:
   lifeboat drill orders --mode rehearse                     a failover, observed and not done
   lifeboat drill orders --mode rehearse --kind switchover   a switchover
+  lifeboat drill orders --mode isolated                     done on the group's stand-ins, which are taken down again
   lifeboat drill schedules                                  the drills that happen on their own
 
-A rehearsal holds no permit, and never stands in the way of a real run."
+A rehearsal holds no permit, and no drill stands in the way of a real run. An isolated drill ends by proving that no stand-in is
+left and that every real target is as it was."
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -84,6 +89,17 @@ struct Now {
 enum Mode {
     /// Everything is observed, nothing is changed.
     Rehearse,
+    /// Everything is done, on stand-ins that are made for it and taken down again.
+    Isolated,
+}
+
+impl From<Mode> for DrillMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Rehearse => Self::Rehearse,
+            Mode::Isolated => Self::Isolated,
+        }
+    }
 }
 
 /// What kind of run.
@@ -114,9 +130,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         (None, None) => return Err(Complaint::typed("no group is named", "lifeboat drill GROUP --mode rehearse")),
     };
     let (request, manner) = now.way.request(now.kind.into())?;
-    let request = match now.mode {
-        Mode::Rehearse => Request { rehearsal: true, ..request },
-    };
+    let request = Request { rehearsal: true, drill: Some(now.mode.into()), ..request };
     let app = desk.app()?;
     let prepared = app.prepare(request).await?;
     let rested = begin::start(desk, &app, prepared, manner, None).await?;

@@ -159,5 +159,7 @@ fn about(verb: Verb) -> &'static str {
         Verb::Wait => "wait for a declared time",
         Verb::Http => "send one HTTP request",
         Verb::Command => "run a program",
+        Verb::DrillLeftovers => "prove that nothing of an isolated drill is left; lifeboat adds it by itself",
+        Verb::DrillUntouched => "prove that an isolated drill touched nothing real; lifeboat adds it by itself",
     }
 }

@@ -9,7 +9,7 @@ use super::{
     record,
     screen::{Format, Screen, Tone, tint},
 };
-use crate::{app::Rested, decide::Rest, evidence::Measures};
+use crate::{app::Rested, decide::Rest, evidence::Measures, model::DrillMode};
 
 /// Says how the run came to rest, and gives the code.
 pub(super) fn finish(desk: &Desk, rested: &Rested) -> Exit {
@@ -33,7 +33,11 @@ fn people(screen: &Screen, rested: &Rested) {
     let word = rest(&rested.rest).word;
     let tone = if Exit::of_rest(&rested.rest) == Exit::Success { Tone::Good } else { Tone::Warn };
     let plan = run.plan();
-    let rehearsal = if run.opened.rehearsal { " (rehearsal: nothing was changed)" } else { "" };
+    let rehearsal = match run.opened.drill_mode() {
+        None => "",
+        Some(DrillMode::Rehearse) => " (rehearsal: nothing was changed)",
+        Some(DrillMode::Isolated) => " (isolated drill: done on stand-ins)",
+    };
     screen.line(format_args!("\n{} {}: {} -> {}{rehearsal}", run.id, tint(tone, word), plan.source, plan.destination));
     // While a run is open, what has not started yet is no exception.
     for exception in record.exceptions.iter().filter(|exception| run.closed().is_some() || exception.state != "waiting")

@@ -1,6 +1,6 @@
 //! How a run comes to rest: nothing left to do, cancelled, or unwound.
 
-use super::{Next, Rest, World, next_undo};
+use super::{Next, Rest, World, next_undo, teardown::cut};
 use crate::model::{EventBody, Outcome, PauseReason, Run, SkippedBy, StepIndex, StepState};
 
 /// Nothing is under way and nothing can start.
@@ -34,7 +34,13 @@ fn outcome(run: &Run) -> Outcome {
         | StepState::Undone
         | StepState::Stuck { .. } => false,
     });
-    if clean { Outcome::Succeeded } else { Outcome::CompletedWithExceptions }
+    if clean {
+        Outcome::Succeeded
+    } else if cut(run) {
+        Outcome::Failed
+    } else {
+        Outcome::CompletedWithExceptions
+    }
 }
 
 /// Closes the run once nothing is under way or in doubt; what has not started is recorded as left out.

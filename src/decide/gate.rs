@@ -204,7 +204,7 @@ fn missing(loss: &Loss) -> String {
 
 /// In a rehearsal the steps before were simulated: what they would have cured is no reason.
 fn cured_by_rehearsal(run: &Run, reason: &Blocker) -> bool {
-    run.opened.rehearsal
+    run.opened.simulated()
         && match reason {
             Blocker::NotFenced { target, source: _ }
             | Blocker::SourceStillWritable { target, source: _ }

@@ -29,6 +29,7 @@ mod retry;
 mod schedule;
 mod settle;
 pub mod streak;
+mod teardown;
 mod unwind;
 pub mod verdict;
 

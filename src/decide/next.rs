@@ -11,6 +11,7 @@ use super::{
     gate, holds,
     retry::{LONGEST, rests},
     settle::{done, failed},
+    teardown::{cut_short, over, take_down},
 };
 use crate::model::{
     Blocker, DrillPolicy, EventBody, Facts, Observed, OnFailure, Outcome, Output, PauseReason, PlanStep, Run, RunState,
@@ -85,6 +86,12 @@ pub fn next(run: &Run, world: &World) -> Next {
                 next.rest = Some(Rest::Interrupted);
             }
         }
+        RunState::Cancelling | RunState::Unwinding { .. } if run.isolated() => {
+            look_at_doubts(run, world, &mut next);
+            if take_down(run, world, &mut next) {
+                end(run, world, &mut next, Outcome::Cancelled);
+            }
+        }
         RunState::Cancelling => {
             look_at_doubts(run, world, &mut next);
             finish_undo(run, world, &mut next);
@@ -125,6 +132,9 @@ fn running(run: &Run, world: &World, next: &mut Next) {
         next.record.push(stop);
         return;
     }
+    if cut_short(run, next) {
+        return;
+    }
     for (place, (step, state)) in run.plan().steps.iter().zip(&run.steps).enumerate() {
         let index = StepIndex(u32::try_from(place).unwrap_or(u32::MAX));
         match state {
@@ -160,7 +170,11 @@ fn running(run: &Run, world: &World, next: &mut Next) {
 
 /// A failed step that is not passed over ends or pauses the run.
 fn after_failure(run: &Run) -> Option<EventBody> {
-    let place = run.steps.iter().position(|state| matches!(state, StepState::Failed { passed_over: false, .. }))?;
+    // What an isolated drill fails at ends it; what fails to take it down is for a person.
+    let stops = |step: &PlanStep| step.last || !run.isolated();
+    let mut steps = run.plan().steps.iter().zip(&run.steps);
+    let place =
+        steps.position(|(step, state)| matches!(state, StepState::Failed { passed_over: false, .. }) && stops(step))?;
     let step = StepIndex(u32::try_from(place).unwrap_or(u32::MAX));
     let plan_step = run.plan().step(step)?;
     Some(match plan_step.on_failure {
@@ -176,6 +190,9 @@ fn after_failure(run: &Run) -> Option<EventBody> {
 /// Everything that the step needs has ended well. A need that was left out stands for its own needs: a person may leave it
 /// out before its turn, and that is no leave to go on before what comes ahead of it.
 fn ready(run: &Run, step: &PlanStep) -> bool {
+    if step.last {
+        return over(run, step);
+    }
     let mut through = vec![false; run.steps.len()];
     let mut needs: Vec<StepIndex> = step.needs.clone();
     while let Some(need) = needs.pop() {
@@ -194,7 +211,7 @@ fn ready(run: &Run, step: &PlanStep) -> bool {
 }
 
 /// A step whose needs have ended well: skip it, ask for approval, observe it, or judge what was observed.
-fn start(run: &Run, world: &World, index: StepIndex, step: &PlanStep, next: &mut Next) {
+pub(super) fn start(run: &Run, world: &World, index: StepIndex, step: &PlanStep, next: &mut Next) {
     if world.busy.contains(&index) {
         return;
     }
@@ -232,7 +249,7 @@ fn unless_when(run: &Run, index: StepIndex, step: &PlanStep, now: Timestamp) -> 
             let why = format!("`when` does not hold: {when}");
             Some(EventBody::Skipped { step: index, by: SkippedBy::When, why })
         }
-        Err(_) if run.opened.rehearsal => None,
+        Err(_) if run.opened.simulated() => None,
         Err(error) => {
             let why = format!("its `when` cannot be evaluated: {error}");
             Some(failed(run, index, step, 0, why, false, now))
@@ -266,7 +283,7 @@ fn judge(run: &Run, world: &World, index: StepIndex, step: &PlanStep, observed: 
             }
             Gate::Shut(reasons) => next.record.push(EventBody::Blocked { step: index, reasons, facts: facts.clone() }),
         },
-        Observed::Refused { facts, .. } if run.opened.rehearsal && after_simulated(run, step) => {
+        Observed::Refused { facts, .. } if run.opened.simulated() && after_simulated(run, step) => {
             next.record.push(EventBody::Acting { step: index, attempt: tries.saturating_add(1), facts: facts.clone() });
             next.act.push(index);
         }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{context::context_with, delay, holds};
-use crate::model::{Attempt, Effect, EventBody, Facts, OnFailure, Output, PlanStep, Run, StepIndex};
+use crate::model::{Attempt, DrillPolicy, Effect, EventBody, Facts, OnFailure, Output, PlanStep, Run, StepIndex};
 
 /// The event that records what became of try `attempt` of a step.
 pub fn settle(run: &Run, index: StepIndex, attempt: u32, result: Attempt, now: Timestamp) -> Option<EventBody> {
@@ -33,7 +33,9 @@ pub(super) fn done(
         Ok(true) => return EventBody::Done { step: index, attempt, output, facts },
         Ok(false) => format!("it was applied, and its `verify` does not hold: {verify}"),
         // Outputs of a simulated act are unknown, and stay so.
-        Err(_) if run.opened.rehearsal => return EventBody::Done { step: index, attempt, output, facts },
+        Err(_) if run.opened.simulated() || (run.opened.rehearsal && step.drill == DrillPolicy::Simulate) => {
+            return EventBody::Done { step: index, attempt, output, facts };
+        }
         Err(error) => format!("it was applied, and its `verify` cannot be evaluated: {error}"),
     };
     failed(run, index, step, attempt, why, false, now)

@@ -14,6 +14,10 @@ use crate::{
 pub fn known(run: &Run, reports: &[ObserverReport]) -> BTreeMap<TargetName, Known> {
     let source = &run.plan().source;
     let mut known: BTreeMap<TargetName, Known> = BTreeMap::new();
+    // They know the real targets; a stand-in is as old as it is.
+    if run.isolated() {
+        return known;
+    }
     for target in &run.plan().group.targets {
         let marker = reports
             .iter()
@@ -37,7 +41,7 @@ pub fn call(
     let with = match decide::parameters(run, step) {
         Ok(with) => with,
         // Outputs of simulated steps are unknown, and stay so.
-        Err(_) if run.opened.rehearsal => step.with.clone(),
+        Err(_) if run.opened.simulated() => step.with.clone(),
         Err(error) => return Err(error),
     };
     let plan = run.plan();

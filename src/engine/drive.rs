@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     decide::{self, Look, Next, Rest, World},
-    model::{Attempt, EventBody, Observed, Run, StepIndex, TargetName, stopped},
+    model::{Attempt, DrillPolicy, EventBody, Observed, Run, StepIndex, TargetName, stopped},
     port::{Clock, Driver, Drivers, Known, Store, StoreError},
 };
 
@@ -97,7 +97,7 @@ impl Engine {
             .reports(&run.id.group)
             .await
             .map_err(|source| EngineError::Journal { run: run.id.clone(), source })?;
-        let hands = if run.opened.rehearsal { Hands::Simulated } else { Hands::Real };
+        let hands = if run.opened.simulated() { Hands::Simulated } else { Hands::Real };
         let drive = Drive {
             engine: self,
             known: calls::known(&run, &reports),
@@ -268,7 +268,9 @@ impl Drive<'_> {
         let driver = self.driver(index)?;
         let run = &self.ledger.run;
         let Some(step) = run.plan().step(index) else { return Ok(()) };
-        match (self.hands, calls::call(run, index, step, &self.known, self.world.now)) {
+        let simulated = run.opened.rehearsal && step.drill == DrillPolicy::Simulate;
+        let hands = if simulated { Hands::Simulated } else { self.hands };
+        match (hands, calls::call(run, index, step, &self.known, self.world.now)) {
             (Hands::Simulated, _) => self.flight.simulate(index, run.tries.get(index.at()).copied().unwrap_or(1)),
             (Hands::Real, Ok(call)) => {
                 self.flight.act(index, driver, self.hold.permit().clone(), self.hold.watch(), call);

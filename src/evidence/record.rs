@@ -135,7 +135,7 @@ pub struct Record {
     pub run: RunId,
     /// What for.
     pub run_kind: RunKind,
-    /// Everything was observed and nothing changed.
+    /// A drill that changed nothing of the group: everything was observed and nothing done, or done on stand-ins (`drill`).
     pub rehearsal: bool,
     /// How far it went, where it is a drill.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ mod channel;
 mod expression;
 mod graph;
 mod group;
+pub(super) mod isolation;
 mod limit;
 mod probe;
 mod record;
@@ -53,6 +54,7 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
         group::check(&world, &mut notes);
         watch::check(&world, &mut notes);
         target::check(&document.spec, &mut notes);
+        isolation::check(&mut notes);
         secret::check(&mut notes);
     }
     let mut uses: BTreeMap<&RunbookName, Vec<Use<'_>>> = BTreeMap::new();

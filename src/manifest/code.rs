@@ -2,7 +2,7 @@
 //! `lifeboat explain CODE` prints. A code is for ever: it may be retired, it never changes its meaning.
 //!
 //! LB00 reading, LB01 runbooks, LB02 expressions, LB03 groups, LB04 targets, LB05 regions,
-//! LB06 drill schedules, LB07 channels.
+//! LB06 drill schedules, LB07 channels, LB08 isolated drills.
 
 use std::fmt;
 
@@ -302,6 +302,14 @@ codes! {
     LoginInTheClear = "LB0704", Error, "login without protection",
         "A user and a password belong together, and they are only sent over TLS: with `security: None` everybody on the way \
         could read them. Use StartTls or Tls, or leave the login out.";
+
+    BadStandIn = "LB0801", Error, "stand-in that cannot stand in",
+        "In an isolated drill the runbook fences, promotes and switches the stand-ins. One that is a real server, bucket or name \
+        of the group would be fenced in earnest, and one of another driver would not do what the target does. Name a clone or \
+        a test target of the same driver, with addresses of its own.";
+    BadDrillStep = "LB0802", Error, "step that sets nothing up",
+        "What an isolated drill is set up and taken down with is a program, a request or a wait: command, http or wait, without \
+        a target. The group's runbook is run on the stand-ins in between, by itself.";
 }
 
 impl Code {

@@ -84,6 +84,7 @@ pub fn compile(
         source: route.source.clone(),
         destination: route.destination.clone(),
         steps: planned,
+        isolation: None,
     })
 }
 
@@ -162,6 +163,7 @@ fn plan_step(
         manual: step.manual.as_ref().map(|manual| manual.instructions.clone()),
         effect: effect_of(step, verb, facts),
         expected_ms,
+        last: false,
     })
 }
 

@@ -14,6 +14,8 @@ pub enum DrillMode {
     /// Everything is observed, nothing is changed.
     #[default]
     Rehearse,
+    /// Everything is done, on stand-ins: clones and test targets that are made for it and taken down again.
+    Isolated,
 }
 
 impl DrillMode {
@@ -21,6 +23,17 @@ impl DrillMode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rehearse => "Rehearse",
+            Self::Isolated => "Isolated",
+        }
+    }
+}
+
+impl DrillMode {
+    /// What a run of this mode is called.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Rehearse => "rehearsal",
+            Self::Isolated => "isolated drill",
         }
     }
 }

@@ -106,7 +106,8 @@ pub struct Command {
 pub struct Opened {
     /// What kind of run.
     pub kind: RunKind,
-    /// Everything is observed and nothing is changed.
+    /// A drill that changes nothing of the group: it is written under a lease of its own, and stands in no real run's way.
+    /// Everything is observed and nothing done, or, where the plan says [`isolation`](Plan::isolation), done on stand-ins.
     pub rehearsal: bool,
     /// The pinned plan. Nobody changes it, so whoever needs it shares it: it is by far the largest part of a run.
     #[serde(with = "shared")]
@@ -143,6 +144,11 @@ impl Opened {
     /// How far it goes; `None`: it is no drill.
     pub fn drill_mode(&self) -> Option<DrillMode> {
         self.drill.or(self.rehearsal.then_some(DrillMode::Rehearse))
+    }
+
+    /// No act is real: everything is observed, and what would be done is taken as done.
+    pub fn simulated(&self) -> bool {
+        self.rehearsal && self.plan.isolation.is_none()
     }
 }
 

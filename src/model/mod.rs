@@ -6,6 +6,7 @@ mod drill;
 mod event;
 mod fact;
 mod id;
+mod isolation;
 mod objective;
 mod plan;
 mod report;
@@ -27,6 +28,7 @@ pub use id::{
     Actor, BadName, ChannelName, GroupName, ProbeName, RegionName, RunId, RunbookName, ScheduleName, StepName,
     TargetName, Term,
 };
+pub use isolation::{Isolation, LeftOut};
 pub use objective::{Objectives, Phase};
 pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};
 pub use report::{Judged, MarkerSeen, ObserverReport, ProbeSeen, ProbeState, VerdictSeen};

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Effect, Group, Region, RegionName, RunbookName, StepName, TargetName, Verb};
+use super::{Effect, Group, Isolation, Region, RegionName, RunbookName, StepName, TargetName, Verb};
 
 /// Place of a step in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -129,6 +129,9 @@ pub struct PlanStep {
     pub effect: Effect,
     /// How long it usually takes, in milliseconds: from history, or the driver's own expectation.
     pub expected_ms: u64,
+    /// It comes when all others are over, however they ended: it takes down what a drill set up, or looks at what is left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
 }
 
 impl PlanStep {
@@ -153,6 +156,9 @@ pub struct Plan {
     pub destination: RegionName,
     /// The steps, in document order.
     pub steps: Vec<PlanStep>,
+    /// Of an isolated drill: the group's targets are stand-ins. `None`: they are the real ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
 }
 
 /// A plan whose steps do not fit together.

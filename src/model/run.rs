@@ -116,6 +116,11 @@ impl Run {
         Some((self.plan().step(index)?, self.steps.get(index.at())?))
     }
 
+    /// It works on stand-ins.
+    pub fn isolated(&self) -> bool {
+        self.plan().isolation.is_some()
+    }
+
     /// Whether the run is over.
     pub fn closed(&self) -> Option<Outcome> {
         match self.state {
@@ -124,8 +129,12 @@ impl Run {
         }
     }
 
-    /// A promotion was done, or may have been: from here a run goes forward or pauses; nothing is un-fenced (S4).
+    /// A promotion was done, or may have been: from here a run goes forward or pauses; nothing is un-fenced (S4). The promotion
+    /// of a stand-in binds nobody.
     pub fn past_no_return(&self) -> bool {
+        if self.isolated() {
+            return false;
+        }
         let done = |index: StepIndex| {
             let tried = self.tries.get(index.at()).is_some_and(|tries| *tries > 0);
             tried && matches!(self.steps.get(index.at()), Some(StepState::Done { .. }))
@@ -254,8 +263,10 @@ impl Run {
                 self.go_on();
                 if self.state == RunState::Running {
                     self.reopen_blocked();
-                    for (place, state) in self.steps.iter_mut().enumerate() {
-                        if matches!(state, StepState::Failed { passed_over: false, .. }) {
+                    // What an isolated drill failed at is its result: only the taking down is tried again.
+                    let isolated = self.opened.plan.isolation.is_some();
+                    for (place, (step, state)) in self.opened.plan.steps.iter().zip(&mut self.steps).enumerate() {
+                        if matches!(state, StepState::Failed { passed_over: false, .. }) && (step.last || !isolated) {
                             *state = StepState::Waiting;
                             self.forgiven[place] = self.tries[place];
                         }

@@ -64,6 +64,7 @@ pub(crate) fn step(name: &str, verb: Verb, needs: &[u32]) -> PlanStep {
         manual: None,
         effect: if reads { Effect::Reads } else { Effect::Changes },
         expected_ms: 10,
+        last: false,
     }
 }
 
@@ -85,6 +86,7 @@ pub(crate) fn plan(steps: Vec<PlanStep>) -> Plan {
         source: RegionName::new("fra").unwrap(),
         destination: RegionName::new("dub").unwrap(),
         steps,
+        isolation: None,
     }
 }
 

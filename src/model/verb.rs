@@ -88,6 +88,10 @@ verbs! {
     Http = "http", General;
     /// Run a program.
     Command = "command", General;
+    /// Prove that nothing of an isolated drill is left. Lifeboat adds it; no runbook names it.
+    DrillLeftovers = "drill.leftovers", General;
+    /// Prove that the group's real targets are as they were before an isolated drill. Lifeboat adds it; no runbook names it.
+    DrillUntouched = "drill.untouched", General;
 }
 
 impl Verb {
@@ -108,7 +112,9 @@ impl Verb {
             | Self::StorageUnfence
             | Self::StorageReverse
             | Self::Approve
-            | Self::Wait => None,
+            | Self::Wait
+            | Self::DrillLeftovers
+            | Self::DrillUntouched => None,
         }
     }
 

@@ -4,7 +4,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ProbeSpec, TargetSpec};
+use super::{DrillsSpec, ProbeSpec, TargetSpec};
 use crate::model::{Automation, FencingPolicy, GroupName, MemberRole, ProbeName, RegionName, RunbookName};
 
 /// The service that fails over as a whole: its regions, targets, objectives and policy.
@@ -48,6 +48,13 @@ pub struct ProtectionGroupSpec {
     /// The runbook of each kind of run; a kind without one uses the built-in, derived from the targets.
     #[serde(default)]
     pub runbooks: RunbookNames,
+    /// What its drills need.
+    #[serde(default, skip_serializing_if = "without_drills")]
+    pub drills: DrillsSpec,
+}
+
+fn without_drills(drills: &DrillsSpec) -> bool {
+    *drills == DrillsSpec::default()
 }
 
 fn manual() -> Automation {

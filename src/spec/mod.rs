@@ -7,6 +7,7 @@
 
 mod drill;
 mod group;
+mod isolated;
 mod notify;
 mod params;
 mod probe;
@@ -24,6 +25,7 @@ pub use group::{
     Approvals, CorrelatedProbes, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec,
     RunbookNames,
 };
+pub use isolated::{DrillsSpec, IsolatedSpec};
 pub use notify::{
     ChannelKind, NoticeEvent, NoticeSeverity, NotificationChannel, NotificationChannelSpec, PagerDutyChannel,
     SignatureSpec, SlackChannel, SmtpChannel, SmtpSecurity, TEMPLATE_NAMES, WebhookChannel,

@@ -149,6 +149,46 @@ touch "$D/$S/data/standby.signal"; chown postgres: "$D/$S/data/standby.signal"
 "$D/serve.sh" "$S"
 "#;
 
+/// clone.sh: a throw-away pair in dub, from a base backup of whatever dub serves: `clone-fra`, promoted, and `clone-dub`, which
+/// follows it. The real servers notice a backup and nothing else.
+const CLONE: &str = r#"#!/bin/bash
+D=@DIR@; exec >>"$D/clone.log" 2>&1; set -ex
+@EXPORT@
+ask() { @BIN@/psql -XAtq -h "$1" -p @PORT@ -U postgres -d postgres -c "$2"; }
+until_so() { for _ in $(seq 300); do [ "$(ask "$1" "$2" 2>/dev/null)" = "$3" ] && return; sleep 0.1; done; exit 1; }
+make() { # NODE ADDRESS FROM UPSTREAM
+  mkdir -p "$D/$1"; chown postgres: "$D/$1"
+  sed -e "s/^listen_addresses = .*/listen_addresses = '$2'/" -e "s/^cluster_name = .*/cluster_name = '$1'/" \
+    -e "s/^primary_conninfo = .*/primary_conninfo = '$4'/" "$D/dub/postgresql.conf" >"$D/$1/postgresql.conf"
+  @AS@ @BIN@/pg_basebackup -h "$3" -p @PORT@ -U postgres -D "$D/$1/data" -X stream -c fast
+  touch "$D/$1/data/standby.signal"; chown postgres: "$D/$1/data/standby.signal"
+  "$D/serve.sh" "$1"
+}
+make clone-fra 127.2.0.11 127.2.0.10 ''
+until_so 127.2.0.11 'SELECT pg_is_in_recovery()' t
+ask 127.2.0.11 'SELECT pg_promote()'
+until_so 127.2.0.11 'SELECT pg_is_in_recovery()' f
+ask 127.2.0.11 "SELECT pg_create_physical_replication_slot('peer')"
+make clone-dub 127.2.0.12 127.2.0.11 'host=127.2.0.11 port=@PORT@ user=postgres'
+until_so 127.2.0.12 "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'" 1
+"#;
+
+/// drop.sh: the throw-away pair is gone, with its data.
+const DROP: &str = r#"#!/bin/bash
+D=@DIR@; exec >>"$D/clone.log" 2>&1; set -x
+for n in clone-fra clone-dub; do
+  [ -e "$D/$n/data/postmaster.pid" ] && @AS@ @BIN@/pg_ctl -D "$D/$n/data" -m immediate -t 10 -w stop
+  rm -rf "${D:?}/$n" || exit 1
+done
+exit 0
+"#;
+
+/// dropped.sh: exits 0 when nothing of the throw-away pair is there.
+const DROPPED: &str = r#"#!/bin/bash
+for n in clone-fra clone-dub; do [ -e "@DIR@/$n" ] && exit 1; done
+exit 0
+"#;
+
 impl Pair {
     /// Starts both and waits until the standby streams.
     pub fn start() -> Self {
@@ -176,9 +216,15 @@ impl Pair {
         let pair = Self { dir, port, leash: Some(leash), secured };
         let exports = pair.environment().map(|(name, value)| format!("export {name}={value}"));
         let exports = exports.collect::<Vec<_>>().join("; ");
-        for (name, text) in
-            [("serve.sh", SERVE), ("fence.sh", FENCE), ("fence-verify.sh", FENCE_VERIFY), ("reverse.sh", REVERSE)]
-        {
+        for (name, text) in [
+            ("serve.sh", SERVE),
+            ("fence.sh", FENCE),
+            ("fence-verify.sh", FENCE_VERIFY),
+            ("reverse.sh", REVERSE),
+            ("clone.sh", CLONE),
+            ("drop.sh", DROP),
+            ("dropped.sh", DROPPED),
+        ] {
             let text = text
                 .replace("@DIR@", &pair.dir.path().display().to_string())
                 .replace("@AS@", &AS_POSTGRES.join(" "))
@@ -259,7 +305,7 @@ impl Pair {
         }})
     }
 
-    /// The path of one of the pair's scripts: `serve.sh`, `fence.sh`, `fence-verify.sh`, `reverse.sh`.
+    /// The path of one of the pair's scripts: `serve.sh`, `fence.sh`, `fence-verify.sh`, `reverse.sh`, `clone.sh`, `drop.sh`, `dropped.sh`.
     pub fn script(&self, name: &str) -> String {
         self.dir.path().join(name).display().to_string()
     }
@@ -440,6 +486,11 @@ impl Pair {
     /// What the reverse program did.
     pub fn reverse_log(&self) -> String {
         fs::read_to_string(self.dir.path().join("reverse.log")).unwrap_or_default()
+    }
+
+    /// What the clones' programs did.
+    pub fn clone_log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("clone.log")).unwrap_or_default()
     }
 
     fn home(&self, node: Node) -> PathBuf {

@@ -16,6 +16,7 @@ use std::{
     fmt::Write as _,
     fs,
     net::{IpAddr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -98,7 +99,12 @@ impl Regions {
     /// Starts all servers and writes Lifeboat's documents to `dir/lifeboat`. `dir` is there and empty.
     pub fn start(dir: &Path) -> Self {
         let address = |name, host| (name, 1, "A", host);
-        let records = [address("orders", "127.1.0.80"), address("db", "127.1.0.10"), address("s3", "127.1.0.20")];
+        let records = [
+            address("orders", "127.1.0.80"),
+            address("db", "127.1.0.10"),
+            address("s3", "127.1.0.20"),
+            address("drill", "127.1.0.80"),
+        ];
         // Side by side: each of them waits for its own server most of the time.
         let (databases, [fra, dub], names) = thread::scope(|scope| {
             let databases = scope.spawn(|| {
@@ -242,6 +248,15 @@ impl Regions {
             fs::write(secrets.join(name), format!("{secret}\n")).expect("a secret");
         }
         let scripts = self.databases.script("");
+        let reset = format!(
+            "#!/bin/sh\nexec nsupdate -y hmac-sha256:lifeboat:{SECRET} <<END\nserver {} {}\nzone dr.test\n\
+             update delete drill.dr.test A\nupdate add drill.dr.test 1 A 127.1.0.80\nsend\nEND\n",
+            first.ip(),
+            first.port()
+        );
+        let path = self.databases.script("reset-name.sh");
+        fs::write(&path, reset).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("chmod of a script");
         let mut text = DOCUMENTS.to_owned();
         for (name, value) in [
             ("POSTGRES", self.databases.port.to_string()),

@@ -8,7 +8,7 @@ use crate::{
         exit::Exit,
         screen::{Screen, Tone, columns, tint},
     },
-    model::{GroupName, Outcome},
+    model::{DrillMode, GroupName, Outcome},
     port::RunSummary,
 };
 
@@ -39,7 +39,8 @@ fn draw(screen: &Screen, runs: &[RunSummary]) {
 }
 
 fn row(run: &RunSummary) -> Vec<String> {
-    let kind = if run.rehearsal { format!("{} (rehearsal)", run.kind) } else { run.kind.to_string() };
+    let mode = run.drill.or(run.rehearsal.then_some(DrillMode::Rehearse));
+    let kind = mode.map_or_else(|| run.kind.to_string(), |mode| format!("{} ({})", run.kind, mode.noun()));
     let end = match run.closed {
         None => tint(Tone::Warn, "open"),
         Some((_, outcome @ Outcome::Succeeded)) => tint(Tone::Good, outcome.as_str()),

@@ -73,7 +73,9 @@ pub(super) fn output(script: &Script, call: &Call) -> Output {
         | Verb::Approve
         | Verb::Wait
         | Verb::Http
-        | Verb::Command => json!({}),
+        | Verb::Command
+        | Verb::DrillLeftovers
+        | Verb::DrillUntouched => json!({}),
     };
     value.as_object().cloned().unwrap_or_default()
 }

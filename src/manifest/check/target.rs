@@ -7,15 +7,25 @@ use crate::{
     decide,
     manifest::{code::Code, locate::Path, suggest},
     model::{MemberRole, RegionName},
-    spec::{FenceMethodKind, PostgresTarget, ProtectionGroupSpec, S3Target, TargetKind},
+    spec::{FenceMethodKind, PostgresTarget, ProtectionGroupSpec, S3Target, TargetKind, TargetSpec},
 };
 
 /// Names that the words of a fencing program may use.
 const FENCE_NAMES: &[&str] = &["source", "destination", "target"];
 
 pub(super) fn check(spec: &ProtectionGroupSpec, notes: &mut Notes<'_, ProtectionGroupSpec>) {
-    for (index, target) in spec.targets.iter().enumerate() {
-        let path = Path::spec().key("targets").at(index);
+    check_list(spec, &spec.targets, &Path::spec().key("targets"), notes);
+}
+
+/// Targets of the group, or what stands in for them.
+pub(super) fn check_list(
+    spec: &ProtectionGroupSpec,
+    targets: &[TargetSpec],
+    list: &Path,
+    notes: &mut Notes<'_, ProtectionGroupSpec>,
+) {
+    for (index, target) in targets.iter().enumerate() {
+        let path = list.at(index);
         match target.kind() {
             Err(bad) => region::choice(&bad, &path, notes, "target"),
             Ok(TargetKind::Postgres(postgres)) => check_postgres(spec, postgres, &path.key("postgres"), notes),

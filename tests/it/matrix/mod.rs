@@ -10,10 +10,12 @@
 //! | `twice.rs` | an act arrives twice, at once or late | the same end, no more harm than once |
 //! | `fail.rs` | a step fails for good | what is reversible is undone backwards; past a promotion only forward |
 //! | `unwind.rs` | the process dies while it undoes; a person cancels twice | the same end, each undo once |
+//! | `isolated.rs` | all of that in an isolated drill | what it set up is taken down once, after all else |
 //! | `lost.rs` | a reply or a request is lost, also with a death after it | the same end, each effect once |
 
 mod book;
 mod fail;
+mod isolated;
 mod kill;
 mod life;
 mod lost;

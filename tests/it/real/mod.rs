@@ -2,6 +2,7 @@
 //! runbooks. Each test has regions of its own.
 
 mod failed;
+mod isolated;
 mod killed;
 mod lost;
 mod moved;

@@ -11,11 +11,12 @@ use std::{
 
 use futures::future::BoxFuture;
 use lifeboat::{
-    app::{self, App, Manner, Request, Rested, Typed},
+    app::{self, App, Manner, Order, Request, Rested, Told, Typed},
     decide::Rest,
     engine::Stop,
     model::{
-        Attempt, Endpoint, Event, GroupName, Observed, Outcome, Plan, PlanStep, Run, RunId, RunKind, StepName, Verb,
+        Attempt, CommandBody, Endpoint, Event, GroupName, Observed, Outcome, Plan, PlanStep, Run, RunId, RunKind,
+        StepName, Verb,
     },
     port::{Call, Descriptor, Driver, Drivers, Permit},
 };
@@ -160,6 +161,14 @@ impl<'a> Here<'a> {
         let stop = self.stop.subscribe();
         let resumed = self.app.resume(run, "go on", Manner::default(), &mut |_| {}, &mut quiet, stop).await;
         resumed.unwrap_or_else(|error| panic!("{run}: {error}\n{}", self.world.regions.logs()))
+    }
+
+    /// A person ends a run that cannot be undone: what is left of it stays as it is.
+    pub(super) async fn cancel(&self, run: &RunId) -> Rested {
+        let body = CommandBody::Cancel { unwind: false };
+        let order = Order { body, reason: "its undo needs a server that is dead".into(), expected_term: None };
+        assert_eq!(self.app.tell(run, order).await.expect("an order"), Told::Recorded);
+        self.resume(run).await
     }
 
     /// The run ended, and the group serves from `to` alone: one writable primary, and the name.

@@ -47,6 +47,7 @@ fn plan(name: &str) -> Plan {
         manual: None,
         effect: Effect::Destroys,
         expected_ms: 900,
+        last: false,
     };
     Plan {
         runbook: RunbookName::new("region-failover").unwrap(),
@@ -71,6 +72,7 @@ fn plan(name: &str) -> Plan {
         source: region("fra"),
         destination: region("dub"),
         steps: vec![step],
+        isolation: None,
     }
 }
 

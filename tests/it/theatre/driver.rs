@@ -278,7 +278,9 @@ impl Worldly {
             | Verb::StorageReverse
             | Verb::ProbeAwait
             | Verb::Approve
-            | Verb::Wait => Observed::Ready { facts: Facts::default() },
+            | Verb::Wait
+            | Verb::DrillLeftovers
+            | Verb::DrillUntouched => Observed::Ready { facts: Facts::default() },
         }
     }
 
@@ -361,7 +363,9 @@ impl Worldly {
             | Verb::StorageVerify
             | Verb::StorageReverse
             | Verb::Approve
-            | Verb::Wait => applied(Facts::default()),
+            | Verb::Wait
+            | Verb::DrillLeftovers
+            | Verb::DrillUntouched => applied(Facts::default()),
             // The service is healthy where its database takes writes.
             Verb::ProbeAwait => match self.server(tag, &call.destination).await.role() {
                 Role::Primary => applied(Facts::default()),

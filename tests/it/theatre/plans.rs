@@ -41,6 +41,7 @@ fn plan(source: &str, destination: &str, steps: Vec<PlanStep>) -> Plan {
         source: RegionName::new(source).unwrap(),
         destination: RegionName::new(destination).unwrap(),
         steps,
+        isolation: None,
     }
 }
 
