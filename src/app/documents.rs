@@ -9,7 +9,7 @@ use super::{AppError, Route, Settings, wire::Wired};
 use crate::{
     manifest::{self, Document, Documents, Finding, scaffold},
     model::{Group, GroupName, Plan, Region, RunKind, RunbookName},
-    spec::{ProtectionGroupSpec, RunbookSpec},
+    spec::{DrillsSpec, ProtectionGroupSpec, RunbookSpec},
 };
 
 /// Documents that were read.
@@ -99,6 +99,11 @@ impl Papers {
         let way = manifest::Route { kind, source: &route.source, destination: &route.destination };
         manifest::compile(self.document(name)?, &runbook, &self.documents.regions, &Wired, way)
             .map_err(|findings| AppError::Findings { findings })
+    }
+
+    /// What the group's drills need.
+    pub(super) fn drills(&self, name: &GroupName) -> Result<&DrillsSpec, AppError> {
+        Ok(&self.document(name)?.spec.drills)
     }
 
     /// The plan of an isolated drill along this way: the same runbook, on stand-ins.

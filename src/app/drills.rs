@@ -192,6 +192,12 @@ fn nobody(_: &Event, _: &Run) {}
 impl Master<'_> {
     async fn start(&self, order: DrillOrder) -> Result<Drilled, AppError> {
         let DrillOrder { firing, group, reason, mode } = order;
+        if mode == DrillMode::Live {
+            return Err(AppError::Refused {
+                what: format!("a live drill of {group} moves the service, and a schedule has nobody beside it"),
+                remedy: format!("drill with a person: lifeboat drill {group} --mode live"),
+            });
+        }
         let request = Request { reason, scheduled: Some(firing), ..Request::drill(mode, RunKind::Failover, group) };
         let prepared = self.app.prepare(request).await?;
         let (mut progress, stop) = (nobody, self.stop.clone());

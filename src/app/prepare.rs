@@ -66,7 +66,11 @@ impl Request {
 
     /// A drill of this mode.
     pub fn drill(mode: DrillMode, kind: RunKind, group: GroupName) -> Self {
-        Self { rehearsal: true, drill: Some(mode), ..Self::new(kind, group) }
+        let rehearsal = match mode {
+            DrillMode::Rehearse | DrillMode::Isolated => true,
+            DrillMode::Live => false,
+        };
+        Self { rehearsal, drill: Some(mode), ..Self::new(kind, group) }
     }
 
     /// The lease under which the run's journal is written.

@@ -14,6 +14,7 @@ use crate::{
     model::{DrillMode, RunKind},
 };
 
+mod live;
 mod schedules;
 
 /// Run a runbook to learn: the whole run is recorded as evidence.
@@ -26,9 +27,10 @@ Examples:
   lifeboat drill orders --mode rehearse                     a failover, observed and not done
   lifeboat drill orders --mode rehearse --kind switchover   a switchover
   lifeboat drill orders --mode isolated                     done on the group's stand-ins, which are taken down again
+  lifeboat drill orders --mode live --yes-i-mean orders     really there and back, ended by the group's abort conditions
   lifeboat drill schedules                                  the drills that happen on their own
 
-A rehearsal holds no permit, and no drill stands in the way of a real run. An isolated drill ends by proving that no stand-in is
+A rehearsal holds no permit, and neither it nor an isolated drill stands in the way of a real run. An isolated drill ends by proving that no stand-in is
 left and that every real target is as it was."
 )]
 pub(super) struct Args {
@@ -79,18 +81,23 @@ struct Now {
     /// How far it goes.
     #[arg(long, value_enum)]
     mode: Mode,
-    /// What is drilled.
+    /// What is drilled; a live drill is a switchover and the way back.
     #[arg(long, value_enum, default_value_t = Kind::Failover)]
     kind: Kind,
+    /// For a live drill: the group's name, instead of typing it at the prompt.
+    #[arg(long, value_name = "GROUP")]
+    yes_i_mean: Option<String>,
 }
 
 /// How far a drill goes.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
     /// Everything is observed, nothing is changed.
     Rehearse,
     /// Everything is done, on stand-ins that are made for it and taken down again.
     Isolated,
+    /// The group really moves, stays a while, and comes back.
+    Live,
 }
 
 impl From<Mode> for DrillMode {
@@ -98,6 +105,7 @@ impl From<Mode> for DrillMode {
         match mode {
             Mode::Rehearse => Self::Rehearse,
             Mode::Isolated => Self::Isolated,
+            Mode::Live => Self::Live,
         }
     }
 }
@@ -130,7 +138,10 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         (None, None) => return Err(Complaint::typed("no group is named", "lifeboat drill GROUP --mode rehearse")),
     };
     let (request, manner) = now.way.request(now.kind.into())?;
-    let request = Request { rehearsal: true, drill: Some(now.mode.into()), ..request };
+    let request = Request { rehearsal: now.mode != Mode::Live, drill: Some(now.mode.into()), ..request };
+    if now.mode == Mode::Live {
+        return live::run(request, manner, now.yes_i_mean.as_deref(), desk).await;
+    }
     let app = desk.app()?;
     let prepared = app.prepare(request).await?;
     let rested = begin::start(desk, &app, prepared, manner, None).await?;

@@ -1,7 +1,7 @@
 //! How a run ended, in a few lines.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Desk, advice,
@@ -15,17 +15,22 @@ use crate::{app::Rested, decide::Rest, evidence::Measures, model::DrillMode};
 pub(super) fn finish(desk: &Desk, rested: &Rested) -> Exit {
     let exit = Exit::of_rest(&rested.rest);
     match desk.screen.format {
-        Format::Json => desk.screen.json(&json!({
-            "run": rested.run.id,
-            "rest": rest(&rested.rest),
-            "exit": exit.code(),
-            "file": rested.kept.as_ref().map(|kept| &kept.file),
-            "advice": advice::of_run(&rested.run),
-            "record": rested.record,
-        })),
+        Format::Json => desk.screen.json(&described(rested)),
         Format::Text => people(&desk.screen, rested),
     }
     exit
+}
+
+/// The same as data.
+pub(super) fn described(rested: &Rested) -> Value {
+    json!({
+        "run": rested.run.id,
+        "rest": rest(&rested.rest),
+        "exit": Exit::of_rest(&rested.rest).code(),
+        "file": rested.kept.as_ref().map(|kept| &kept.file),
+        "advice": advice::of_run(&rested.run),
+        "record": rested.record,
+    })
 }
 
 fn people(screen: &Screen, rested: &Rested) {
@@ -34,7 +39,7 @@ fn people(screen: &Screen, rested: &Rested) {
     let tone = if Exit::of_rest(&rested.rest) == Exit::Success { Tone::Good } else { Tone::Warn };
     let plan = run.plan();
     let rehearsal = match run.opened.drill_mode() {
-        None => "",
+        None | Some(DrillMode::Live) => "",
         Some(DrillMode::Rehearse) => " (rehearsal: nothing was changed)",
         Some(DrillMode::Isolated) => " (isolated drill: done on stand-ins)",
     };

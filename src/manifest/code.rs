@@ -290,6 +290,10 @@ codes! {
         "The group promises that its last passed drill is never older than `drillMaxAgeSeconds`, and the schedule leaves more \
         time than that between two drills, weekly blackouts counted in. Drill more often, or promise less.";
 
+    LiveOnSchedule = "LB0608", Error, "live drill without a person",
+        "A live drill takes the service away from its users for a moment, and brings it back. Somebody stands beside it: `lifeboat \
+        drill GROUP --mode live`. A schedule may rehearse, or drill on stand-ins (`mode: Isolated`).";
+
     BadTemplate = "LB0701", Error, "message template that does not work",
         "The template does not compile, or it uses a name that no notice has. Notices have event, severity, title, body, \
         command, group, region, run, key and at; what a notice does not have is an empty text, so `{% if run %}` works.";
@@ -310,6 +314,9 @@ codes! {
     BadDrillStep = "LB0802", Error, "step that sets nothing up",
         "What an isolated drill is set up and taken down with is a program, a request or a wait: command, http or wait, without \
         a target. The group's runbook is run on the stand-ins in between, by itself.";
+    NothingStopsIt = "LB0803", Error, "live drill that nothing would stop",
+        "`drills.live` needs at least one probe under `abortWhen`: a live drill that hurts must be noticed by itself. Watch what \
+        users feel: the rate of errors in Prometheus, a page, a queue.";
 }
 
 impl Code {

@@ -16,6 +16,8 @@ pub enum DrillMode {
     Rehearse,
     /// Everything is done, on stand-ins: clones and test targets that are made for it and taken down again.
     Isolated,
+    /// The group really moves, and comes back.
+    Live,
 }
 
 impl DrillMode {
@@ -24,6 +26,7 @@ impl DrillMode {
         match self {
             Self::Rehearse => "Rehearse",
             Self::Isolated => "Isolated",
+            Self::Live => "Live",
         }
     }
 }
@@ -34,6 +37,7 @@ impl DrillMode {
         match self {
             Self::Rehearse => "rehearsal",
             Self::Isolated => "isolated drill",
+            Self::Live => "live drill",
         }
     }
 }

@@ -25,7 +25,7 @@ pub use group::{
     Approvals, CorrelatedProbes, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec,
     RunbookNames,
 };
-pub use isolated::{DrillsSpec, IsolatedSpec};
+pub use isolated::{DrillsSpec, IsolatedSpec, LiveSpec};
 pub use notify::{
     ChannelKind, NoticeEvent, NoticeSeverity, NotificationChannel, NotificationChannelSpec, PagerDutyChannel,
     SignatureSpec, SlackChannel, SmtpChannel, SmtpSecurity, TEMPLATE_NAMES, WebhookChannel,

@@ -1,12 +1,12 @@
-//! Stand-ins of isolated drills: each for a target of the group, of the same kind, and somewhere else.
+//! Drills of a group: each stand-in for a target of it, of the same kind, and somewhere else; and what ends a live one.
 
 use std::collections::BTreeSet;
 
-use super::{Notes, repeated_names, target};
+use super::{Notes, probe, repeated_names, target};
 use crate::{
     manifest::{code::Code, document::Document, finding::Finding, isolate::sets_up, locate::Path, suggest},
     model::Verb,
-    spec::{IsolatedSpec, ProtectionGroupSpec, StepSpec, TargetKind, TargetSpec},
+    spec::{IsolatedSpec, LiveSpec, ProtectionGroupSpec, StepSpec, TargetKind, TargetSpec},
 };
 
 /// What is wrong with a group's stand-ins.
@@ -18,6 +18,9 @@ pub(in crate::manifest) fn findings(group: &Document<ProtectionGroupSpec>) -> Ve
 
 pub(super) fn check(notes: &mut Notes<'_, ProtectionGroupSpec>) {
     let spec = &notes.document.spec;
+    if let Some(live) = &spec.drills.live {
+        check_live(live, notes);
+    }
     let Some(isolated) = &spec.drills.isolated else { return };
     let path = Path::spec().key("drills").key("isolated");
     let list = path.key("targets");
@@ -36,6 +39,27 @@ pub(super) fn check(notes: &mut Notes<'_, ProtectionGroupSpec>) {
         }
     }
     steps(isolated, &path, notes);
+}
+
+fn check_live(live: &LiveSpec, notes: &mut Notes<'_, ProtectionGroupSpec>) {
+    let path = Path::spec().key("drills").key("live");
+    if !(0.0..=86_400.0).contains(&live.hold_seconds) {
+        let message = format!("a live drill stays for 0 to 86400 seconds, found {}", live.hold_seconds);
+        notes.add(Code::OutOfRange, &path.key("holdSeconds"), message, "a minute is usual");
+    }
+    let list = path.key("abortWhen");
+    if live.abort_when.is_empty() {
+        notes.add_at_key(
+            Code::NothingStopsIt,
+            &list,
+            "nothing would stop a live drill",
+            "name a probe of what users feel",
+        );
+    }
+    repeated_names(notes, &list, "probe", live.abort_when.iter().map(|probe| probe.name.as_str()));
+    for (index, each) in live.abort_when.iter().enumerate() {
+        probe::check(each, &list.at(index), notes);
+    }
 }
 
 fn check_one(

@@ -5,17 +5,14 @@ use super::{
     region::{check_server, check_url, choice},
 };
 use crate::{
-    manifest::{code::Code, locate::Path},
+    manifest::{code::Code, document::Kind, locate::Path},
     spec::{
         CommandProbe, DnsProbe, HttpProbe, KubernetesProbe, MysqlProbe, ProbeHeader, ProbeKind, ProbeMethod, ProbeSpec,
-        PrometheusProbe, RegionSpec,
+        PrometheusProbe,
     },
 };
 
-/// What findings are added to.
-type Noted<'a, 'b> = &'a mut Notes<'b, RegionSpec>;
-
-pub(super) fn check(probe: &ProbeSpec, path: &Path, notes: Noted<'_, '_>) {
+pub(super) fn check<T: Kind>(probe: &ProbeSpec, path: &Path, notes: &mut Notes<'_, T>) {
     check_times(probe, path, notes);
     match probe.kind() {
         Err(bad) => choice(&bad, path, notes, "probe"),
@@ -39,15 +36,15 @@ pub(super) fn check(probe: &ProbeSpec, path: &Path, notes: Noted<'_, '_>) {
     }
 }
 
-fn bad(notes: Noted<'_, '_>, path: &Path, message: impl Into<String>, help: &str) {
+fn bad<T: Kind>(notes: &mut Notes<'_, T>, path: &Path, message: impl Into<String>, help: &str) {
     notes.add(Code::BadProbe, path, message.into(), help);
 }
 
-fn out_of_range(notes: Noted<'_, '_>, path: &Path, message: String, help: &str) {
+fn out_of_range<T: Kind>(notes: &mut Notes<'_, T>, path: &Path, message: String, help: &str) {
     notes.add(Code::OutOfRange, path, message, help);
 }
 
-fn check_times(probe: &ProbeSpec, path: &Path, notes: Noted<'_, '_>) {
+fn check_times<T: Kind>(probe: &ProbeSpec, path: &Path, notes: &mut Notes<'_, T>) {
     if !(1..=60_000).contains(&probe.timeout_ms) {
         let message = format!("a probe may take 1 to 60000 milliseconds, found {}", probe.timeout_ms);
         out_of_range(notes, &path.key("timeoutMs"), message, "two seconds are usual: 2000");
@@ -76,14 +73,14 @@ fn check_times(probe: &ProbeSpec, path: &Path, notes: Noted<'_, '_>) {
     }
 }
 
-fn check_address(text: &str, path: &Path, notes: Noted<'_, '_>) {
+fn check_address<T: Kind>(text: &str, path: &Path, notes: &mut Notes<'_, T>) {
     if let Err(why) = address::name_and_port(text) {
         let message = format!("`{text}` is no address: {why}");
         notes.add(Code::BadAddress, &path.key("address"), message, "write `host:port`");
     }
 }
 
-fn check_http(http: &HttpProbe, path: &Path, notes: Noted<'_, '_>) {
+fn check_http<T: Kind>(http: &HttpProbe, path: &Path, notes: &mut Notes<'_, T>) {
     check_url(&http.url, &["http", "https"], &path.key("url"), notes);
     if let Some(status) = http.expect_status.filter(|status| !(100..=599).contains(status)) {
         let message = format!("a status is 100 to 599, found {status}");
@@ -111,7 +108,7 @@ fn check_http(http: &HttpProbe, path: &Path, notes: Noted<'_, '_>) {
 }
 
 /// Names are tokens (RFC 9110 section 5.6.2), values visible text (section 5.5).
-fn check_header(header: &ProbeHeader, path: &Path, notes: Noted<'_, '_>) {
+fn check_header<T: Kind>(header: &ProbeHeader, path: &Path, notes: &mut Notes<'_, T>) {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if header.name.is_empty() || !header.name.bytes().all(token) {
         let message = format!("`{}` is no name of a header", header.name);
@@ -127,7 +124,7 @@ fn check_header(header: &ProbeHeader, path: &Path, notes: Noted<'_, '_>) {
     }
 }
 
-fn check_dns(dns: &DnsProbe, path: &Path, notes: Noted<'_, '_>) {
+fn check_dns<T: Kind>(dns: &DnsProbe, path: &Path, notes: &mut Notes<'_, T>) {
     match (&dns.server, dns.servers.is_empty()) {
         (Some(server), true) => check_server(server, &path.key("server"), notes),
         (None, false) => {
@@ -144,14 +141,14 @@ fn check_dns(dns: &DnsProbe, path: &Path, notes: Noted<'_, '_>) {
     }
 }
 
-fn check_mysql(mysql: &MysqlProbe, path: &Path, notes: Noted<'_, '_>) {
+fn check_mysql<T: Kind>(mysql: &MysqlProbe, path: &Path, notes: &mut Notes<'_, T>) {
     check_address(&mysql.address, path, notes);
     if mysql.user.is_empty() {
         bad(notes, &path.key("user"), "no account is named", "name one that may log in; it needs no rights");
     }
 }
 
-fn check_prometheus(prometheus: &PrometheusProbe, path: &Path, notes: Noted<'_, '_>) {
+fn check_prometheus<T: Kind>(prometheus: &PrometheusProbe, path: &Path, notes: &mut Notes<'_, T>) {
     check_url(&prometheus.url, &["http", "https"], &path.key("url"), notes);
     if prometheus.expr.trim().is_empty() {
         bad(notes, &path.key("expr"), "the query is empty", "write a PromQL query that gives a number");
@@ -168,7 +165,7 @@ fn check_prometheus(prometheus: &PrometheusProbe, path: &Path, notes: Noted<'_, 
     }
 }
 
-fn check_kubernetes(kubernetes: &KubernetesProbe, path: &Path, notes: Noted<'_, '_>) {
+fn check_kubernetes<T: Kind>(kubernetes: &KubernetesProbe, path: &Path, notes: &mut Notes<'_, T>) {
     check_url(&kubernetes.url, &["https", "http"], &path.key("url"), notes);
     match (&kubernetes.certificate, &kubernetes.key) {
         (Some(_), None) => bad(notes, &path.key("certificate"), "the certificate has no key", "add `key: PATH`"),
@@ -189,7 +186,7 @@ fn check_kubernetes(kubernetes: &KubernetesProbe, path: &Path, notes: Noted<'_, 
     }
 }
 
-fn check_command(command: &CommandProbe, path: &Path, notes: Noted<'_, '_>) {
+fn check_command<T: Kind>(command: &CommandProbe, path: &Path, notes: &mut Notes<'_, T>) {
     if command.run.first().is_none_or(String::is_empty) {
         bad(notes, &path.key("run"), "no program is named", "write `run: [PROGRAM, ARGUMENT, …]`");
     }

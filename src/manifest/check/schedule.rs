@@ -6,7 +6,7 @@ use super::{Notes, World};
 use crate::{
     decide,
     manifest::{code::Code, locate::Path, schedule, suggest},
-    model::{Schedule, Window},
+    model::{DrillMode, Schedule, Window},
     spec::{DrillScheduleSpec, ProtectionGroupSpec},
 };
 
@@ -25,6 +25,10 @@ pub(super) fn check(world: &World<'_>, notes: &mut Notes<'_, DrillScheduleSpec>)
         let help = suggest::help(spec.group.as_str(), known, "load the file that declares it");
         let message = format!("there is no group `{}`", spec.group);
         notes.add(Code::UnknownGroup, &Path::spec().key("group"), message, help);
+    }
+    if spec.mode == DrillMode::Live {
+        let message = "a live drill moves the service, and a schedule has nobody beside it";
+        notes.add(Code::LiveOnSchedule, &Path::spec().key("mode"), message, "write Rehearse or Isolated");
     }
     let mut schedule = match schedule::schedule(notes.document) {
         Ok(schedule) => schedule,

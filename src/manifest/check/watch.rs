@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Notes, World};
+use super::{Notes, World, probe};
 use crate::{
     manifest::{code::Code, locate::Path, suggest},
     model::{GroupName, ProbeName},
@@ -13,6 +13,10 @@ pub(super) fn check(world: &World<'_>, notes: &mut Notes<'_, ProtectionGroupSpec
     let detection = Path::spec().key("detection");
     ranges(&detection, notes);
     correlated(world, &detection, notes);
+    let references = detection.key("references");
+    for (index, reference) in notes.document.spec.detection.references.iter().enumerate() {
+        probe::check(reference, &references.at(index), notes);
+    }
     after(world, notes);
 }
 

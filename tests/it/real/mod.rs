@@ -1,8 +1,8 @@
 //! Whole runs of the real program against real servers: the two regions of `examples/two-regions`, and the shipped
 //! runbooks. Each test has regions of its own.
 
+mod drilled;
 mod failed;
-mod isolated;
 mod killed;
 mod lost;
 mod moved;

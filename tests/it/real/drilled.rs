@@ -1,4 +1,5 @@
-//! Isolated drills beside the real service: the runbook done on a clone, which is taken down again, and nothing else touched.
+//! Drills beside the real service: isolated ones do the runbook on a clone, which is taken down again, and touch nothing else; a live
+//! one takes the service there and back.
 
 use std::path::Path;
 
@@ -102,4 +103,24 @@ fn a_drill_that_touches_the_real_database_is_caught() {
     assert!(said.contains("fra primary, dub primary") || said.contains("dub primary, fra primary"), "{said}");
     assert!(said.contains("the real targets as they were"), "{said}");
     gone(&world, &said);
+}
+
+#[test]
+fn a_live_drill_moves_the_service_and_brings_it_back_without_loss() {
+    let mut world = World::start(|text| text);
+    world.protect("0.2");
+    world.open_shop();
+    let live = ["drill", "orders", "--mode", "live", "--reason", "a test", "--yes-i-mean", "orders"];
+    let said = world.ends(0, &live);
+    for (run, to) in [("orders-1", "dub"), ("orders-2", "fra")] {
+        let record = world.record(run);
+        assert!(record.success && record.drill == Some(DrillMode::Live), "{run}: {said}");
+        assert_eq!(record.destination.as_str(), to);
+    }
+    assert!(world.writable(Node::Fra) && !world.writable(Node::Dub), "{said}");
+    assert_eq!(world.name(), "127.1.0.80");
+    world.await_orders(20);
+    world.close_shop();
+    let lost = world.acknowledged("orders").difference(&world.regions.orders(Node::Fra)).count();
+    assert_eq!(lost, 0, "the drill cost orders");
 }
