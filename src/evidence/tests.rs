@@ -695,3 +695,17 @@ fn a_record_without_secrets_passes_the_door_as_it_is() {
     let redacted = Redacted::of(&record).unwrap();
     assert_eq!((redacted.record(), redacted.redactions()), (&record, &[][..]));
 }
+
+#[test]
+fn a_promotion_whose_outcome_is_not_known_is_not_called_none() {
+    let lost = EventBody::Lost { step: StepIndex(1), attempt: 1, why: "timeout".into() };
+    let run = events(&[did(0, 6.0, 8.0)]);
+    let before = record(story(four()), run.clone()).measures.recovery_point;
+    assert_eq!((before.verdict, before.note.as_str()), (Verdict::Unknown, "nothing was promoted"));
+    let run = run.into_iter().chain([(8.0, acting(1)), (9.0, lost)]).collect();
+    let after = record(story(four()), run).measures.recovery_point;
+    assert_eq!(
+        (after.verdict, after.note.as_str()),
+        (Verdict::Unknown, "nobody can tell whether anything was promoted")
+    );
+}

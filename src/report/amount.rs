@@ -24,6 +24,16 @@ pub(super) fn up(seconds: f64) -> u64 {
     (if places <= 3 { exact.round() } else { exact.ceil() }) as u64
 }
 
+/// Whole seconds, with the days where they are whole too: `7776000 s (90 days)`.
+pub(super) fn age(seconds: u64) -> String {
+    const DAY: u64 = 86_400;
+    if seconds >= DAY && seconds.is_multiple_of(DAY) {
+        format!("{seconds} s ({} days)", seconds / DAY)
+    } else {
+        format!("{seconds} s")
+    }
+}
+
 /// What is left of an objective: `287.900 s`, or how much it was missed by, with a minus.
 pub(super) fn margin(allowed_seconds: u64, used_ms: u64) -> String {
     let allowed = allowed_seconds.saturating_mul(1000);
@@ -47,6 +57,7 @@ mod tests {
             assert_eq!(ms(up(seconds)), shown, "{seconds}");
         }
         assert_eq!((ms(7), ms(12_045), us(250)), ("0.007 s".into(), "12.045 s".into(), "0.000250 s".into()));
+        assert_eq!((age(7_776_000), age(100)), ("7776000 s (90 days)".into(), "100 s".into()));
         assert_eq!((margin(10, 9_999), margin(10, 10_001)), ("0.001 s".into(), "-0.001 s".into()));
     }
 }

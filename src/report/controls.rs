@@ -34,6 +34,13 @@ pub struct Support {
     pub statement: Option<String>,
 }
 
+impl Support {
+    /// The same requirement.
+    fn is(&self, other: &Self) -> bool {
+        (&self.framework, &self.id) == (&other.framework, &other.id)
+    }
+}
+
 /// The cross-walk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -43,18 +50,25 @@ pub struct Controls {
     pub activities: BTreeMap<String, Vec<Support>>,
 }
 
-/// A requirement with the activity that supports it.
-pub(super) type Supported<'a> = (String, &'a Support);
+/// A requirement, with the activities that support it.
+pub(super) type Supported<'a> = (&'a Support, Vec<&'a str>);
 
 impl Controls {
-    /// What a run supports, and what it leaves open.
+    /// What a run supports, and what it leaves open: each requirement once.
     pub(super) fn split(&self, record: &Record, signed: bool) -> (Vec<Supported<'_>>, Vec<Supported<'_>>) {
         let carried = activities(record, signed);
-        let all = self
-            .activities
-            .iter()
-            .flat_map(|(activity, supports)| supports.iter().map(move |support| (activity.clone(), support)));
-        all.partition(|(activity, _)| carried.contains(&activity.as_str()))
+        let (mut supported, mut open): (Vec<Supported<'_>>, Vec<Supported<'_>>) = (Vec::new(), Vec::new());
+        for (activity, supports) in &self.activities {
+            let list = if carried.contains(&activity.as_str()) { &mut supported } else { &mut open };
+            for support in supports {
+                match list.iter_mut().find(|(known, _)| known.is(support)) {
+                    Some((_, by)) => by.push(activity),
+                    None => list.push((support, vec![activity])),
+                }
+            }
+        }
+        open.retain(|(support, _)| !supported.iter().any(|(known, _)| known.is(support)));
+        (supported, open)
     }
 
     /// The requirements that a run of this kind is about, however it ended.

@@ -61,11 +61,8 @@ fn escape(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            // They begin something only at the start of a line.
-            '#' | '+' | '-' | '=' if at == 0 && text.trim() != "---" => {
-                out.push('\\');
-                out.push(c);
-            }
+            // It begins a heading only at the start of a line.
+            '#' if at == 0 => out.push_str("\\#"),
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }

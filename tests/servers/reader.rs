@@ -48,7 +48,6 @@ for suite in xml:
 pub fn cloudevent(file: &Path) -> Said {
     let script = "\
 import sys
-from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 body = open(sys.argv[1], 'rb').read()

@@ -82,7 +82,7 @@ impl<'a> Parts<'a> {
             kind: "service",
             title: record.group.to_string(),
             description: format!(
-                "Protection group {}, moved from {} to {}.",
+                "Protection group {}, to be moved from {} to {}.",
                 record.group, record.source, record.destination
             ),
             status: Status { state: "operational", reason: None },

@@ -1,33 +1,36 @@
 //! What the run supports, who signs it, and how to check it.
 
 use crate::report::{
-    Banner,
+    Banner, amount,
+    controls::Supported,
     sheet::{Material, NOT_RECORDED, Section, facts, table, text},
 };
 
 /// Control cross-walk.
 pub(super) fn controls(material: &Material<'_>) -> Section {
     let (supported, open) = material.terms.controls.split(material.record, material.terms.signature.is_some());
-    let rows = supported.iter().map(|(activity, support)| {
-        vec![support.framework.clone(), support.id.clone(), support.title.clone(), activity.clone()]
-    });
-    let columns = ["Framework", "Requirement", "What it asks for", "Supported by"];
-    let mut blocks = vec![
-        text(
-            "This run provides evidence towards the requirements below. Only an assessor says that a requirement is satisfied.",
-        ),
+    let rows = |of: &[Supported<'_>]| {
+        let row = |(support, by): &Supported<'_>| {
+            vec![support.framework.clone(), support.id.clone(), support.title.clone(), by.join(", ")]
+        };
+        of.iter().map(row).collect()
+    };
+    let none = "This run provides evidence towards no requirement of the cross-walk.";
+    let blocks = vec![
+        text("Only an assessor says that a requirement is satisfied."),
         table(
             "Requirements that this run provides evidence towards",
-            &columns,
-            rows.collect(),
-            "This run provides evidence towards no requirement of the cross-walk.",
+            &["Framework", "Requirement", "What it asks for", "Supported by"],
+            rows(&supported),
+            none,
+        ),
+        table(
+            "Not covered by this run",
+            &["Framework", "Requirement", "What it asks for", "Would be supported by"],
+            rows(&open),
+            "The cross-walk names nothing else.",
         ),
     ];
-    let rows = open.iter().map(|(activity, support)| {
-        vec![support.framework.clone(), support.id.clone(), support.title.clone(), activity.clone()]
-    });
-    let columns = ["Framework", "Requirement", "What it asks for", "Would be supported by"];
-    blocks.push(table("Not covered by this run", &columns, rows.collect(), "The cross-walk names nothing else."));
     Section::new("controls", "Control cross-walk", blocks)
 }
 
@@ -36,7 +39,7 @@ pub(super) fn coverage(material: &Material<'_>) -> Section {
     let record = material.record;
     let age = record.objectives.drill_max_age_seconds;
     let what = match Banner::of(record) {
-        Banner::Drill => format!("A passed drill of this group counts for {age} s after its end."),
+        Banner::Drill => format!("A passed drill of this group counts for {} after its end.", amount::age(age)),
         Banner::Real => "This run was no drill.".to_owned(),
     };
     Section::new("coverage", "Coverage", vec![text(what), text("State of the programme of drills: not recorded.")])

@@ -104,12 +104,7 @@ pub(super) fn measurements(material: &Material<'_>) -> Section {
         vec![target.target.to_string(), target.step.to_string(), seconds, amount, basis, target.verdict.as_str().into()]
     });
     let columns = ["Target", "Promoted by", "Lost seconds", "Lost amount", "Known by", "Verdict"];
-    blocks.push(table(
-        "Data loss by target",
-        &columns,
-        rows.collect(),
-        "Data loss by target: not measured; nothing was promoted.",
-    ));
+    blocks.push(table("Data loss by target", &columns, rows.collect(), "Data loss by target: not measured."));
     let rows = record.estimates.iter().map(|estimate| {
         let [seconds, amount, basis] = lost(Some(&estimate.loss));
         let when =

@@ -2,7 +2,10 @@
 
 use crate::{
     model::{Effect, EventBody, SkippedBy, StepState},
-    report::sheet::{Material, NOT_RECORDED, Section, facts, or_not_recorded, table},
+    report::{
+        amount,
+        sheet::{Material, NOT_RECORDED, Section, facts, or_not_recorded, table},
+    },
 };
 
 /// Objectives and success criteria.
@@ -15,7 +18,7 @@ pub(super) fn objectives(material: &Material<'_>) -> Section {
         vec![facts(vec![
             ("Recovery time objective", format!("{} s", record.objectives.recovery_time_seconds)),
             ("Recovery point objective", format!("{} s", record.objectives.recovery_point_seconds)),
-            ("Age that a passed drill may have", format!("{} s", record.objectives.drill_max_age_seconds)),
+            ("Age that a passed drill may have", amount::age(record.objectives.drill_max_age_seconds)),
             (
                 "Persons that must stand behind a run",
                 needed.map_or_else(|| NOT_RECORDED.into(), |needed| needed.to_string()),
@@ -72,7 +75,7 @@ pub(super) fn method(material: &Material<'_>) -> Section {
     let mode = if record.rehearsal {
         "rehearsal: everything was observed and nothing was changed"
     } else {
-        "live: the steps were carried out"
+        "live: the steps act on what they name"
     };
     let mut blocks = vec![facts(vec![
         ("Runbook", record.runbook.name.to_string()),

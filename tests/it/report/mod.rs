@@ -56,7 +56,8 @@ fn no_format_of_a_rehearsal_shows_a_measured_recovery_time_or_loss() {
     let total = record.measures.recovery_time.total_ms.unwrap();
     let shown = format!("{}.{:03}", total / 1000, total % 1000);
     for (name, format) in ALL {
-        if format == Format::OscalActions {
+        // Neither holds a measure: there is no finding, and a plan comes before.
+        if matches!(format, Format::OscalActions | Format::OscalPlan) {
             continue;
         }
         let text = written(format, &record);
@@ -115,7 +116,7 @@ fn what_a_person_wrote_is_no_markup_in_any_format() {
     let page = written(Format::Html, &record);
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
     let text = written(Format::Markdown, &record);
-    assert!(!text.contains("<script") && text.contains(r"\*\*bold\*\*"), "{text}");
+    assert!(!text.replace(r"\<", "").contains("<script") && text.contains(r"\*\*bold\*\*"), "{text}");
 }
 
 #[test]

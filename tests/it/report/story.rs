@@ -73,16 +73,21 @@ pub(crate) fn failover() -> Record {
 }
 
 pub(crate) fn failover_because(reason: &str) -> Record {
+    let asked = StepName::new("ask").unwrap();
+    let approved = EventBody::Done { step: StepIndex(4), attempt: 0, output: Output::new(), facts: Facts::default() };
     let mut run = vec![
-        (5.2, EventBody::ApprovalAsked { step: StepIndex(0), needed: 2 }),
-        told(5.5, "bob", "seen it too", CommandBody::Approve { step: None }),
+        (5.2, EventBody::ApprovalAsked { step: StepIndex(4), needed: 1 }),
+        told(5.5, "bob", "seen it too", CommandBody::Approve { step: Some(asked) }),
+        (5.75, approved),
     ];
     run.extend(promoted(2.25, 8192));
     run.push(told(9.6, "anna", "the customer agreed", CommandBody::Accept { risk: Risk::SkipCooldown }));
     let by = SkippedBy::Person(Actor::new("anna").unwrap());
     run.push((10.0, EventBody::Skipped { step: StepIndex(2), by, why: "names are served elsewhere".into() }));
     run.extend([(10.0, acting(3)), (12.045, done(3, false)), (12.045, closed(Outcome::CompletedWithExceptions))]);
-    record(Opened { reason: reason.into(), ..story(four()) }, run)
+    let mut five = four();
+    five.push(step("ask", Verb::Approve, &[]));
+    record(Opened { reason: reason.into(), ..story(five) }, run)
 }
 
 /// A scheduled rehearsal that went through.
