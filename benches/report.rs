@@ -8,7 +8,6 @@
     reason = "a bench measures time and prints it"
 )]
 
-#[allow(dead_code, reason = "each bench uses its part")]
 mod stage;
 
 use std::time::Instant;
@@ -17,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifeboat::{
     app,
     evidence::{Record, Redacted},
-    model::*,
+    model::{Actor, Event, EventBody, Facts, Opened, Outcome, Output, RunKind, StepIndex, Term, Verb},
     report::{self, Format, Keeping, Terms},
 };
 use stage::{Shape, ms};

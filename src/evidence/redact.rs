@@ -171,7 +171,7 @@ fn text(text: &str) -> Option<(String, Vec<&'static str>)> {
                 continue;
             }
             clean.push_str(out.get(from..secret.start()).unwrap_or_default());
-            clean.push_str(&format!("{MARK}{name}]"));
+            clean.extend([MARK, *name, "]"]);
             from = secret.end();
             if !by.contains(name) {
                 by.push(*name);

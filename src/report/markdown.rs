@@ -1,4 +1,4 @@
-//! Markdown (CommonMark 0.31 with GitHub's tables). Whatever the record says is escaped: it can be no heading, link or tag.
+//! Markdown (`CommonMark` 0.31 with GitHub's tables). Whatever the record says is escaped: it can be no heading, link or tag.
 
 use std::fmt::Write as _;
 
@@ -52,7 +52,7 @@ fn table(out: &mut String, table: &Table) {
     out.push('\n');
 }
 
-/// Text that is nothing but text (CommonMark section 2.4): one line, and what could be markup is escaped.
+/// Text that is nothing but text (`CommonMark` section 2.4): one line, and what could be markup is escaped.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.trim().char_indices() {

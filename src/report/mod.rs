@@ -2,7 +2,7 @@
 //! in, text out.
 //!
 //! - [`Sheet`] says once what there is to say; Markdown, HTML and JSON are ways to write it, so none says more than another.
-//! - JUnit, CloudEvents and OSCAL are for machines that know those words; [`Population`] lists all runs, one line each.
+//! - `JUnit`, CloudEvents and OSCAL are for machines that know those words; [`Population`] lists all runs, one line each.
 //!
 //! It promises: the same record and arguments give the same bytes. A report takes a [`Redacted`] record, so that no secret
 //! gets in. What is not known reads *not measured* or *not recorded*, never a guess; nothing is rounded in our favour; a
@@ -34,7 +34,7 @@ pub use sheet::{Banner, Block, Fact, Section, Sheet, Table};
 pub enum Format {
     /// One self-contained page, for browsers and printers.
     Html,
-    /// Markdown (CommonMark with tables), for tickets and wikis.
+    /// Markdown (`CommonMark` with tables), for tickets and wikis.
     Markdown,
     /// What the page says, as JSON.
     Json,

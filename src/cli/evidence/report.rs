@@ -84,7 +84,7 @@ pub(in crate::cli) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complai
     let app = desk.app()?;
     let (redacted, keeping) = app.redacted(&args.run).await?;
     let terms = Terms { controls: &controls, keeping, signature: None, observations_only: args.observations_only };
-    let text = report::write(format.into(), &redacted, &terms).map_err(complaint)?;
+    let text = report::write(format.into(), &redacted, &terms).map_err(|error| complaint(&error))?;
     if !redacted.redactions().is_empty() {
         desk.screen.warn(format_args!(
             "{} places of the record of {} looked like secrets and were taken out; the report lists them",
@@ -102,8 +102,8 @@ pub(in crate::cli) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complai
     Ok(Exit::Success)
 }
 
-fn complaint(error: ReportError) -> Complaint {
-    let remedy = match &error {
+fn complaint(error: &ReportError) -> Complaint {
+    let remedy = match error {
         ReportError::NothingToPlan { .. } => "that is good news; `--format oscal-ar` writes its results",
         ReportError::NoControl { .. } => "give one an `oscal` id in the file that --controls names",
         ReportError::Unwritten { .. } => "this is a defect of lifeboat: please report it with this message",

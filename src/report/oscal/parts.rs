@@ -238,7 +238,7 @@ impl<'a> Parts<'a> {
             ),
             target: Target {
                 kind: "statement-id",
-                target_id: statement.clone(),
+                statement: statement.clone(),
                 status: Status { state, reason: Some(reason) },
             },
             related_observations: observed

@@ -227,7 +227,8 @@ pub(super) struct Finding {
 pub(super) struct Target {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
-    pub(super) target_id: String,
+    #[serde(rename = "target-id")]
+    pub(super) statement: String,
     pub(super) status: Status,
 }
 

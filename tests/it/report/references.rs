@@ -18,7 +18,7 @@ fn walk(value: &Value, names: &mut Vec<String>, references: &mut Vec<String>) {
                     Value::String(text) if key == "uuid" => names.push(text.clone()),
                     Value::String(text) if key.ends_with("-uuid") => references.push(text.clone()),
                     Value::String(text) if key == "href" => {
-                        references.extend(text.strip_prefix('#').map(str::to_owned))
+                        references.extend(text.strip_prefix('#').map(str::to_owned));
                     }
                     _ => walk(value, names, references),
                 }

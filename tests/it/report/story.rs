@@ -44,7 +44,7 @@ fn told(seconds: f64, who: &str, reason: &str, body: CommandBody) -> (f64, Event
     (seconds, EventBody::Commanded { inbox: 1, command, refused: None })
 }
 
-fn done_with(step: u32, facts: Facts, output: serde_json::Value) -> EventBody {
+fn done_with(step: u32, facts: Facts, output: &serde_json::Value) -> EventBody {
     let output = output.as_object().cloned().unwrap_or_default();
     EventBody::Done { step: StepIndex(step), attempt: 1, output, facts }
 }
@@ -63,7 +63,7 @@ fn promoted(seconds: f64, amount: u64) -> Vec<(f64, EventBody)> {
         (6.0, acting(0)),
         (8.0, done(0, true)),
         (8.0, acting(1)),
-        (9.5, done_with(1, lost(seconds, amount), serde_json::json!({"timeline": 7}))),
+        (9.5, done_with(1, lost(seconds, amount), &serde_json::json!({"timeline": 7}))),
     ]
 }
 
@@ -168,7 +168,7 @@ pub(crate) fn talkative(secret: &str) -> Record {
     let run = vec![
         told(5.5, "bob", &format!("password: {secret}"), CommandBody::Approve { step: None }),
         (6.0, acting(0)),
-        (8.0, done_with(0, facts, output)),
+        (8.0, done_with(0, facts, &output)),
         (8.0, acting(1)),
         (9.0, EventBody::Lost { step: StepIndex(1), attempt: 1, why: format!("https://app:{secret}@db refused") }),
         (
