@@ -15,8 +15,9 @@ Examples:
   lifeboat evidence population --group orders --from 2026-01-01 --to 2027-01-01
   lifeboat evidence population -o json
 
-Runs that failed, were cancelled or never ended are listed like the others. A group's runs are numbered without a
-gap: a number that is missing has a line of its own whatever the period, and a remark says so.")]
+Runs that failed, were cancelled or never ended are listed like the others. A group's runs are
+numbered without a gap: a number that is missing has a line of its own whatever the period, and a
+remark says so; the code is 0 all the same.")]
 pub(in crate::cli) struct Args {
     /// Only this group's.
     #[arg(long, value_name = "GROUP")]

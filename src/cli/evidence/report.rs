@@ -57,8 +57,9 @@ Examples:
   lifeboat evidence report orders-17 --format junit --into orders-17.xml
   lifeboat evidence report orders-17 --format oscal-ar --observations-only
 
-What looks like a secret is taken out, and the report lists where. What is not known reads \"not measured\"
-or \"not recorded\". With -o json the report is the JSON one, unless --format says otherwise.")]
+What looks like a secret is taken out, and the report lists where. What is not known reads
+\"not measured\" or \"not recorded\". With -o json the report is the JSON one, unless --format says
+otherwise. A run without findings has no plan of action: code 2.")]
 pub(in crate::cli) struct Args {
     /// The run.
     #[arg(value_name = "RUN")]
