@@ -1,5 +1,9 @@
 //! `lifeboat evidence`.
 
+mod controls;
+mod population;
+mod report;
+
 use clap::Subcommand;
 
 use super::{
@@ -17,6 +21,8 @@ use crate::{app::AppError, evidence::Record, model::RunId};
 Examples:
   lifeboat evidence show orders-17
   lifeboat evidence show orders-17 -o json > orders-17.json
+  lifeboat evidence report orders-17 --into orders-17.html
+  lifeboat evidence population > runs.csv
 
 A record is kept of every run whenever it comes to rest: also of paused, cancelled and failed ones.")]
 pub(super) struct Args {
@@ -33,11 +39,17 @@ enum Verb {
         #[arg(value_name = "RUN")]
         run: RunId,
     },
+    Report(report::Args),
+    Population(population::Args),
+    Controls(controls::Args),
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     match args.verb {
         Verb::Show { run } => show(&run, desk).await,
+        Verb::Report(args) => report::run(args, desk).await,
+        Verb::Population(args) => population::run(args, desk).await,
+        Verb::Controls(_) => controls::run(desk),
     }
 }
 

@@ -211,7 +211,8 @@ fn recovery_point(run: &Run) -> RecoveryPoint {
     let (verdict, note) = if run.opened.rehearsal {
         (Verdict::Unknown, "a rehearsal loses nothing and measures nothing")
     } else if targets.is_empty() {
-        (Verdict::Unknown, "nothing was promoted")
+        let doubt = run.past_no_return();
+        (Verdict::Unknown, if doubt { "nobody can tell whether anything was promoted" } else { "nothing was promoted" })
     } else if any(Verdict::Missed) {
         (Verdict::Missed, "")
     } else if any(Verdict::Unknown) {

@@ -4,19 +4,23 @@
 //! run that is not closed, or in which a step failed or was left out by a person, never reads as a success. Words of the
 //! record are only added, never changed: records of years are compared.
 
+mod judgement;
 mod measure;
 mod path;
 mod phases;
 mod record;
+mod redact;
 mod step;
 #[cfg(test)]
 mod tests;
 mod timeline;
 
+pub use judgement::{Bearing, Conclusion, Finding, Judgement, Severity};
 pub use measure::{Measures, Overhead, RecoveryPoint, RecoveryTime, TargetLoss, Verdict};
 pub use phases::Span;
 pub use record::{
     API_VERSION, AcceptedRisk, Approval, Estimate, KIND, Person, Promised, Record, RecordError, RunbookPinned,
 };
+pub use redact::{RedactError, Redacted, Redaction};
 pub use step::{Exception, StepRecord};
 pub use timeline::{Row, paused, render, timeline};

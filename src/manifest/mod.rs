@@ -36,4 +36,4 @@ pub use locate::{Aim, Content, Entry, Node, Part, Path, Span};
 pub use schedule::schedule;
 pub use schema::{crds, schema};
 pub use suggest::closest;
-pub use yaml::{MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, Refused, Why, documents as parse};
+pub use yaml::{MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, Refused, Why, documents as parse, one as parse_one};

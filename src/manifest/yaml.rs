@@ -93,6 +93,19 @@ pub fn documents(text: &str) -> Vec<Result<Node, Refused>> {
     all
 }
 
+/// Reads a text that is one document of a known shape, within the limits of all others; a key that is written twice is refused.
+///
+/// # Errors
+/// With the reader's words, which name the line.
+pub fn one<T: de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    if text.len() > MAX_BYTES {
+        return Err(format!("the file has {} bytes; {MAX_BYTES} are allowed", text.len()));
+    }
+    let mut options = strict();
+    options.duplicate_keys = DuplicateKeyPolicy::Error;
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.without_snippet().to_string())
+}
+
 /// Writes a value as YAML.
 ///
 /// # Errors

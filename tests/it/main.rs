@@ -32,6 +32,7 @@ mod notify;
 mod postgres;
 mod probe;
 mod real;
+mod report;
 mod rfc2136;
 mod rules;
 mod s3;

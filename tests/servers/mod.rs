@@ -35,6 +35,7 @@ pub mod mail;
 pub mod moto;
 pub mod namespaces;
 pub mod postgres;
+pub mod reader;
 pub mod receiver;
 pub mod regions;
 pub mod relay;

@@ -1,0 +1,149 @@
+//! Reports of a few runs, as approved texts; and what other people's programs say of them (`readers`).
+
+mod command;
+mod numbers;
+mod readers;
+mod references;
+mod secrets;
+mod story;
+
+use lifeboat::{
+    app,
+    evidence::{Record, Redacted},
+    report::{self, Format, Keeping, Signature, Terms},
+};
+
+pub(crate) const ALL: [(&str, Format); 8] = [
+    ("html", Format::Html),
+    ("markdown", Format::Markdown),
+    ("json", Format::Json),
+    ("junit", Format::Junit),
+    ("oscal-ap", Format::OscalPlan),
+    ("oscal-ar", Format::OscalResults),
+    ("oscal-poam", Format::OscalActions),
+    ("cloudevents", Format::CloudEvents),
+];
+
+/// A report of a record, unsigned and kept.
+pub(crate) fn written(format: Format, record: &Record) -> String {
+    let controls = app::controls(None).unwrap();
+    let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature: None, observations_only: false };
+    report::write(format, &Redacted::of(record).unwrap(), &terms).unwrap()
+}
+
+#[test]
+fn every_format_of_a_failover_with_exceptions_is_as_approved() {
+    let record = story::failover();
+    for (name, format) in ALL {
+        insta::assert_snapshot!(format!("failover.{name}"), written(format, &record));
+    }
+}
+
+#[test]
+fn a_rehearsal_an_interrupted_run_and_a_switchover_without_loss_read_as_approved() {
+    for (name, record) in
+        [("rehearsal", story::rehearsal()), ("interrupted", story::interrupted()), ("switchover", story::switchover())]
+    {
+        insta::assert_snapshot!(format!("{name}.markdown"), written(Format::Markdown, &record));
+        insta::assert_snapshot!(format!("{name}.junit"), written(Format::Junit, &record));
+    }
+}
+
+#[test]
+fn no_format_of_a_rehearsal_shows_a_measured_recovery_time_or_loss() {
+    let record = story::rehearsal();
+    // Its clock knows one, and no report may say it.
+    let total = record.measures.recovery_time.total_ms.unwrap();
+    let shown = format!("{}.{:03}", total / 1000, total % 1000);
+    for (name, format) in ALL {
+        // Neither holds a measure: there is no finding, and a plan comes before.
+        if matches!(format, Format::OscalActions | Format::OscalPlan) {
+            continue;
+        }
+        let text = written(format, &record);
+        let measures: Vec<&str> = text
+            .lines()
+            .filter(|line| {
+                let line = line.to_lowercase().replace(['-', '_'], "");
+                ["recovery time", "recoverytime", "data loss", "dataloss", "measuredms"]
+                    .iter()
+                    .any(|word| line.contains(word))
+            })
+            .collect();
+        assert!(!measures.is_empty(), "{name}");
+        for line in measures {
+            assert!(!line.contains(&shown) && !line.contains(&total.to_string()), "{name}: {line}");
+        }
+        assert!(text.contains("DRILL"), "{name}");
+    }
+    let page = written(Format::Html, &record);
+    assert!(page.contains("<p class=\"banner\">DRILL</p>") && page.contains("not measured"));
+    assert!(!page.contains("id=\"phases-title\""), "no picture of phases that were not");
+}
+
+#[test]
+fn a_report_is_a_draft_until_its_record_is_signed() {
+    let controls = app::controls(None).unwrap();
+    let redacted = Redacted::of(&story::switchover()).unwrap();
+    let signature =
+        Signature { key: "orders-ledger SHA256:abc".into(), entry: 41, checkpoint: "42 entries, root q6XV".into() };
+    for (name, format) in ALL {
+        if matches!(format, Format::Junit | Format::OscalActions) {
+            continue;
+        }
+        let of = |signature| {
+            let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature, observations_only: false };
+            report::write(format, &redacted, &terms).unwrap()
+        };
+        let (draft, signed) = (of(None), of(Some(&signature)));
+        let marked = |text: &str| text.contains("DRAFT") || text.contains("\"draft\": true");
+        assert!(marked(&draft) && !marked(&signed), "{name}");
+    }
+    let page = written(Format::Markdown, &story::switchover());
+    assert!(page.contains("# REAL: "), "{page}");
+}
+
+#[test]
+fn the_same_record_gives_the_same_bytes() {
+    for (name, format) in ALL {
+        assert_eq!(written(format, &story::failover()), written(format, &story::failover()), "{name}");
+    }
+}
+
+#[test]
+fn what_a_person_wrote_is_no_markup_in_any_format() {
+    let record = story::failover_because("</td><script>alert('x')</script> | **bold** & \u{1b}[31m");
+    let page = written(Format::Html, &record);
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
+    let text = written(Format::Markdown, &record);
+    assert!(!text.replace(r"\<", "").contains("<script") && text.contains(r"\*\*bold\*\*"), "{text}");
+}
+
+#[test]
+fn an_unknown_onset_makes_the_recovery_time_a_least_and_no_measure() {
+    let text = written(Format::Markdown, &story::without_an_onset());
+    assert!(text.contains("| Recovery time | 300 s | at least 6.000 s | not measured | unknown |"), "{text}");
+}
+
+#[test]
+fn oscal_results_hold_no_judgement_when_observations_alone_were_asked_for() {
+    let controls = app::controls(None).unwrap();
+    let redacted = Redacted::of(&story::switchover()).unwrap();
+    let of = |observations_only| {
+        let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature: None, observations_only };
+        let text = report::write(Format::OscalResults, &redacted, &terms).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let result = &document["assessment-results"]["results"][0];
+        (result["findings"][0]["target"]["status"]["state"].clone(), result["observations"].as_array().unwrap().len())
+    };
+    assert_eq!(of(false), ("satisfied".into(), 3));
+    assert_eq!(of(true), (serde_json::Value::Null, 3));
+}
+
+#[test]
+fn a_judgement_is_left_to_the_assessor_unless_the_run_passed_or_failed() {
+    for (record, findings) in [(story::failover(), false), (story::interrupted(), false), (story::switchover(), true)] {
+        let document: serde_json::Value = serde_json::from_str(&written(Format::OscalResults, &record)).unwrap();
+        assert_eq!(document["assessment-results"]["results"][0]["findings"].is_array(), findings, "{}", record.run);
+    }
+}

@@ -1,0 +1,89 @@
+//! Other people's readers of what a report is written in: Python packages, each at one version.
+
+use std::{path::Path, process::Command};
+
+use super::venv;
+
+/// What a reader said of a file.
+#[derive(Debug)]
+pub struct Said {
+    /// It took the file.
+    pub took: bool,
+    /// Its words.
+    pub words: String,
+}
+
+fn said(command: &mut Command) -> Said {
+    let done = command.output().unwrap();
+    let words = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    Said { took: done.status.success(), words }
+}
+
+fn python(name: &str, version: &str, script: &str, file: &Path) -> Said {
+    said(Command::new(venv::program(name, version, name, "python")).args(["-c", script]).arg(file))
+}
+
+/// junitparser: reads the suites and says what it counted.
+pub fn junit(file: &Path) -> Said {
+    let script = "\
+import sys
+from junitparser import JUnitXml
+xml = JUnitXml.fromfile(sys.argv[1])
+for suite in xml:
+    counted = {'tests': 0, 'failures': 0, 'errors': 0, 'skipped': 0}
+    for case in suite:
+        counted['tests'] += 1
+        for result in case.result:
+            counted[{'Failure': 'failures', 'Error': 'errors', 'Skipped': 'skipped'}[type(result).__name__]] += 1
+    said = {'tests': suite.tests, 'failures': suite.failures, 'errors': suite.errors, 'skipped': suite.skipped}
+    assert said == counted, f'the suite says {said} and has {counted}'
+    print(suite.name, suite.tests, suite.failures, suite.errors, suite.skipped)
+    for p in suite.properties():
+        print(p.name, '=', p.value)
+";
+    python("junitparser", "5.0.3", script, file)
+}
+
+/// cloudevents: reads an event in structured JSON.
+pub fn cloudevent(file: &Path) -> Said {
+    let script = "\
+import sys
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+body = open(sys.argv[1], 'rb').read()
+event = JSONFormat().read(CloudEvent, body)
+print(event.get_type(), event.get_source(), event.get_subject(), event.get_data()['verdict'])
+";
+    python("cloudevents", "2.2.0", script, file)
+}
+
+/// html5lib: reads a page as a browser does; any error of the standard's is one here.
+pub fn html(file: &Path) -> Said {
+    let script = "\
+import sys, html5lib
+parser = html5lib.HTMLParser(strict=False)
+tree = parser.parse(open(sys.argv[1], encoding='utf-8').read())
+for (position, code, data) in parser.errors:
+    print(position, code, data)
+sys.exit(1 if parser.errors else 0)
+";
+    python("html5lib", "1.1", script, file)
+}
+
+/// compliance-trestle: reads an OSCAL document of one kind into its models.
+pub fn oscal(kind: &str, file: &Path) -> Said {
+    let script = "\
+import sys, pathlib, importlib
+kinds = {'ap': ('assessment_plan', 'AssessmentPlan'), 'ar': ('assessment_results', 'AssessmentResults'),
+         'poam': ('poam', 'PlanOfActionAndMilestones')}
+module, name = kinds[sys.argv[2]]
+model = getattr(importlib.import_module('trestle.oscal.' + module), name)
+read = model.oscal_read(pathlib.Path(sys.argv[1]))
+assert read is not None, 'nothing was read'
+from trestle.core.duplicates_validator import DuplicatesValidator
+assert DuplicatesValidator().model_is_valid(read, False), 'duplicate uuid'
+print(read.metadata.oscal_version)
+";
+    let python = venv::program("compliance-trestle", "5.2.0", "compliance-trestle", "python");
+    said(Command::new(python).args(["-W", "ignore", "-c", script]).arg(file).arg(kind))
+}
