@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     evidence,
-    model::{GroupName, Objectives, RegionName, Role, RunId, RunState, StopOrder, TargetName, Term},
+    model::{Frozen, GroupName, Objectives, RegionName, Role, RunId, RunState, StopOrder, TargetName, Term},
     port::{Concern, LeaseKey, ObserverReport, RunSummary},
 };
 
@@ -68,6 +68,8 @@ pub struct Status {
     pub term: Term,
     /// The order that stops it.
     pub stopped: Option<StopOrder>,
+    /// The freeze that is on: nothing starts by itself.
+    pub frozen: Option<Frozen>,
     /// Its objectives.
     pub objectives: Objectives,
     /// Its members.
@@ -122,6 +124,7 @@ impl App {
             stopped: self.stopped(name).await?,
             alarms: serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default(),
             serves,
+            frozen: group.watch.freezes.at(now),
             objectives: group.objectives,
             members: members(&survey),
             concerns,

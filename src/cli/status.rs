@@ -58,6 +58,9 @@ fn draw(screen: &Screen, status: &Status) {
         let (by, scope, at) = (&order.by, order.scope(), order.at);
         screen.line(format_args!("  {} {by} stopped {scope} at {at:.0}{why}", tint(Tone::Warn, "stopped")));
     }
+    if let Some(frozen) = &status.frozen {
+        screen.line(format_args!("  {} nothing starts by itself: {frozen}", tint(Tone::Warn, "frozen")));
+    }
     for alarm in &status.alarms {
         screen.line(format_args!("  {} {alarm}", tint(Tone::Bad, "!!")));
     }

@@ -18,7 +18,7 @@ mod timetable;
 mod topology;
 mod verb;
 
-pub use blackout::{Blackout, Window};
+pub use blackout::{Blackout, Freezes, Frozen, Window};
 pub use cron::{BadCron, Cron};
 pub use drill::{DrillMode, Firing, HistoryLimit, Schedule};
 pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};

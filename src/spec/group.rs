@@ -4,7 +4,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ProbeSpec, TargetSpec};
+use super::{BlackoutSpec, ProbeSpec, TargetSpec};
 use crate::model::{Automation, FencingPolicy, GroupName, MemberRole, ProbeName, RegionName, RunbookName};
 
 /// The service that fails over as a whole: its regions, targets, objectives and policy.
@@ -36,6 +36,13 @@ pub struct ProtectionGroupSpec {
     /// Groups that this one stands on: it fails over by itself only after they have left the source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<GroupName>,
+    /// Times in which nothing starts or is proposed by itself: deploys, migrations, a season in which people want to decide
+    /// themselves. Persons start runs as always.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freezes: Vec<BlackoutSpec>,
+    /// By whose clock `freezes` are read: a name of the IANA time zone database, such as `Europe/Berlin`; default UTC.
+    #[serde(default = "utc")]
+    pub time_zone: String,
     /// What a promotion needs.
     #[serde(default = "required")]
     pub fencing: FencingPolicy,
@@ -55,6 +62,9 @@ fn manual() -> Automation {
 }
 fn required() -> FencingPolicy {
     FencingPolicy::Required
+}
+fn utc() -> String {
+    "UTC".into()
 }
 /// An hour: long enough for reverse replication to settle and for people to look.
 fn hour() -> u64 {
