@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod arm;
+mod bulletin;
 pub mod documents;
 mod drills;
 mod error;
@@ -29,6 +30,7 @@ mod prepare;
 mod preview;
 mod readiness;
 mod records;
+mod rounds;
 mod route;
 mod runs;
 mod serve;
@@ -59,7 +61,7 @@ pub use runs::{Manner, Rested, Waiting};
 pub use serve::{Answering, News, Serving, Teller, What};
 pub use settings::{Environment, FilesAndEnvironment, Settings, SettingsError, Typed, environment, log_filter, settle};
 pub use standby::Standing;
-pub use status::{Last, Member, Observed, Open, Status};
+pub use status::{Gone, Last, Member, Observed, Open, Status};
 pub use stopping::{Stands, Stopped};
 pub use supervise::Supervision;
 pub use telemetry::{BadFilter, LogFormat, start as start_log};

@@ -100,6 +100,13 @@ fn draw(screen: &Screen, status: &Status) {
     for observed in &status.observers {
         observer(screen, observed);
     }
+    for gone in &status.gone {
+        let line = format!(
+            "observer {} is gone: its last report is from {:.0}, and counts for nothing",
+            gone.observer, gone.last
+        );
+        screen.line(format_args!("  {}", tint(Tone::Dim, line)));
+    }
     if status.observers.is_empty() {
         screen.line(format_args!("  no observer; start one with: lifeboat heartbeat {}", status.group));
     }

@@ -15,6 +15,7 @@
 //! Whether a run should begin at all is judged the same way: answers of probes become a [`streak`], the reports of all observers
 //! a [`verdict`], and a verdict an answer of [`automation`].
 
+pub mod absence;
 pub mod automation;
 mod bound;
 mod context;

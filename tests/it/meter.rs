@@ -16,7 +16,7 @@ fn figures() -> GroupFigures {
     GroupFigures {
         regions: vec![(RegionName::new("fra").unwrap(), true), (RegionName::new("dub").unwrap(), false)],
         term: Some(Term(7)),
-        lease_held: true,
+        lease_held: Some(true),
         objectives: Some(Objectives {
             recovery_time_seconds: 300,
             recovery_point_seconds: 10,
