@@ -7,8 +7,9 @@ use std::{borrow::Cow, path::PathBuf};
 
 use super::{AppError, Route, Settings, wire::Wired};
 use crate::{
+    decide::{self, Uncovered},
     manifest::{self, Document, Documents, Finding, Kind, scaffold},
-    model::{Group, GroupName, Plan, Region, RunKind, RunbookName},
+    model::{Group, GroupName, Plan, Region, RunKind, RunbookName, ServiceName},
     spec::{ProtectionGroupSpec, RunbookSpec},
 };
 
@@ -60,6 +61,21 @@ fn changed<T: Kind + PartialEq>(before: &[Document<T>], now: &[Document<T>]) -> 
 }
 
 impl Papers {
+    /// The services that run in a region and that no group covers.
+    pub fn uncovered(&self) -> Vec<Uncovered> {
+        let own = |group: &Document<ProtectionGroupSpec>| -> Vec<ServiceName> {
+            if group.spec.services.is_empty() {
+                // Both kinds of name follow one rule.
+                ServiceName::new(group.name.as_str()).into_iter().collect()
+            } else {
+                group.spec.services.clone()
+            }
+        };
+        let covered = self.documents.groups.iter().flat_map(own).collect();
+        let run = self.documents.regions.iter().map(|region| (&region.name, region.spec.services.as_slice()));
+        decide::uncovered(run, &covered)
+    }
+
     /// The names of the groups, in document order.
     pub fn groups(&self) -> Vec<GroupName> {
         self.documents.groups.iter().map(|document| document.name.clone()).collect()

@@ -240,6 +240,9 @@ codes! {
     AlwaysFrozen = "LB0322", Error, "freeze without an end",
         "The weekly freezes of the group leave no minute of the week, so automation would hold for ever while the document \
         says that it acts. Make them shorter, or write `automation: Manual`. They are read by the clock of `timeZone`.";
+    UnknownService = "LB0323", Warning, "service that runs nowhere",
+        "The group says that it covers a service, and none of its regions lists it. The service that was meant is then in no \
+        group, and stays behind when its region is lost. Correct the name, or list it in `services` of the Region.";
 
     EmptyRecord = "LB0401", Error, "record that would leave its name empty",
         "A name without values takes the service away from everybody. Every region's entry has at least one value.";

@@ -24,8 +24,8 @@ pub use drill::{DrillMode, Firing, HistoryLimit, Schedule};
 pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};
 pub use fact::{Attempt, Divergence, Facts, FenceProof, Loss, Observed, Output, Role, Side};
 pub use id::{
-    Actor, BadName, ChannelName, GroupName, ProbeName, RegionName, RunId, RunbookName, ScheduleName, StepName,
-    TargetName, Term,
+    Actor, BadName, ChannelName, GroupName, ProbeName, RegionName, RunId, RunbookName, ScheduleName, ServiceName,
+    StepName, TargetName, Term,
 };
 pub use objective::{Objectives, Phase};
 pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};

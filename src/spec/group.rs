@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BlackoutSpec, ProbeSpec, TargetSpec};
-use crate::model::{Automation, FencingPolicy, GroupName, MemberRole, ProbeName, RegionName, RunbookName};
+use crate::model::{Automation, FencingPolicy, GroupName, MemberRole, ProbeName, RegionName, RunbookName, ServiceName};
 
 /// The service that fails over as a whole: its regions, targets, objectives and policy.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub struct ProtectionGroupSpec {
     pub objectives: ObjectivesSpec,
     /// What is moved.
     pub targets: Vec<TargetSpec>,
+    /// The services that move with the group, in the words of `services` of its regions; default: one, of the group's own name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceName>,
     /// How an outage is noticed.
     #[serde(default)]
     pub detection: DetectionSpec,
