@@ -41,6 +41,7 @@ mod stopping;
 mod supervise;
 mod telemetry;
 mod tidings;
+mod traces;
 mod vitals;
 mod wire;
 
@@ -65,6 +66,7 @@ pub use status::{Gone, Last, Member, Observed, Open, Status};
 pub use stopping::{Stands, Stopped};
 pub use supervise::Supervision;
 pub use telemetry::{BadFilter, LogFormat, start as start_log};
+pub use traces::Collector;
 pub use vitals::{Check, Vitals};
 pub use wire::{Tools, Wired, install_crypto};
 
