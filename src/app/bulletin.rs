@@ -137,8 +137,8 @@ impl Tidings {
     }
 
     /// Documents on disk that are not what is watched.
-    pub(super) fn documents(&self, differ: Vec<String>) {
-        let before = self.said(|said| std::mem::replace(&mut said.differ, differ.clone()));
+    pub(super) fn documents(&self, differ: &[String]) {
+        let before = self.said(|said| std::mem::replace(&mut said.differ, differ.to_vec()));
         if before != differ && !differ.is_empty() {
             let differ = differ.join(", ");
             tracing::warn!(differ, "the documents changed: restart this process to watch what they say now");

@@ -210,7 +210,7 @@ impl App {
             loop {
                 // Documents that cannot be read are said by the readiness of the process.
                 if let Ok(now) = documents::read(&app.settings) {
-                    tidings.documents(documents::differ(&watched, &now));
+                    tidings.documents(&documents::differ(&watched, &now));
                 }
                 app.clock.sleep(DOCUMENTS_PACE).await;
             }

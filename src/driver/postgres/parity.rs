@@ -120,13 +120,11 @@ mod tests {
 
     #[test]
     fn each_lack_of_the_standby_is_one_concern_with_both_figures() {
-        type Change = fn(&mut Shape);
-        let smaller = |at: usize, by: i64| move |shape: &mut Shape| shape.settings[at] -= by;
-        let mut table: Vec<(Box<dyn Fn(&mut Shape)>, &str)> = vec![
-            (Box::new((|shape| shape.version = 160_002) as Change), "fra runs PostgreSQL 15, dub runs 16"),
-            (Box::new((|shape| shape.version = 150_004) as Change), "fra runs PostgreSQL 15.6, dub runs 15.4"),
+        let mut table = vec![
+            (Shape { version: 160_002, ..shape() }, "fra runs PostgreSQL 15, dub runs 16"),
+            (Shape { version: 150_004, ..shape() }, "fra runs PostgreSQL 15.6, dub runs 15.4"),
             (
-                Box::new((|shape| shape.used = 78) as Change),
+                Shape { used: 78, ..shape() },
                 "dub has room for 19 more sessions (100 less 3 reserved and 78 in use), and fra has 20 now",
             ),
         ];
@@ -140,11 +138,11 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            table.push((Box::new(smaller(at, 1)), expected));
+            let mut smaller = shape();
+            smaller.settings[at] -= 1;
+            table.push((smaller, expected));
         }
-        for (change, expected) in table {
-            let mut to = shape();
-            change(&mut to);
+        for (to, expected) in table {
             let found = judge(("fra", &shape()), ("dub", &to));
             assert!(matches!(found.as_slice(), [one] if one.what.starts_with(expected)), "{expected}: {found:?}");
         }

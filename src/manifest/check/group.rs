@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Notes, World, named_runbooks, repeated_names};
 use crate::{
     manifest::{code::Code, locate::Path, suggest},
-    model::{Automation, MemberRole},
+    model::{Automation, MemberRole, ServiceName},
     spec::{ProtectionGroupSpec, RegionSpec, RunbookSpec, TargetKind},
 };
 
@@ -104,7 +104,7 @@ fn services(world: &World<'_>, spec: &ProtectionGroupSpec, notes: &mut Notes<'_,
     for (index, service) in spec.services.iter().enumerate() {
         // Regions that say nothing of their services leave it open.
         if known().next().is_some() && !known().any(|known| known == service) {
-            let names = known().map(|service| service.as_str());
+            let names = known().map(ServiceName::as_str);
             let help = suggest::help(service.as_str(), names, "list it in `services` of the regions where it runs");
             let message = format!("no region of the group runs a service `{service}`");
             notes.add(Code::UnknownService, &Path::spec().key("services").at(index), message, help);

@@ -103,7 +103,7 @@ fn begin(scene: &Arc<Scene>, name: &str, judges: bool, group: &Group, regions: &
             let mut told = |said: Said<'_>| match said {
                 Said::Judged(judged) => scene.say(&name, &in_words(judged)),
                 Said::Starting(order) => {
-                    scene.say(&name, &format!("fails over from {} to {}", order.source, order.destination))
+                    scene.say(&name, &format!("fails over from {} to {}", order.source, order.destination));
                 }
                 Said::Started(Started::Refused(why)) => scene.say(&name, &format!("is refused: {why}")),
                 Said::Started(Started::Rested { run, how }) => scene.say(&name, &format!("{run} {how}")),
@@ -157,8 +157,8 @@ pub(super) fn play(story: &Story) -> Result<Played, String> {
                 Act::Observer { observer, lives: true } => {
                     processes.insert(observer.clone(), start(observer));
                 }
-                Act::Store { observer, lost: true } => scene.hall.net.cut(link(observer)),
-                Act::Store { observer, lost: false } => scene.hall.net.mend(|cut| *cut == link(observer)),
+                Act::Store { observer, lost: true } => scene.hall.net.cut(link(observer.as_ref())),
+                Act::Store { observer, lost: false } => scene.hall.net.mend(|cut| *cut == link(observer.as_ref())),
                 Act::Region { .. }
                 | Act::Flaps { .. }
                 | Act::Cut { .. }
@@ -173,6 +173,6 @@ pub(super) fn play(story: &Story) -> Result<Played, String> {
     }))
 }
 
-fn link(observer: &Option<String>) -> Cut {
-    Cut { process: observer.clone(), word: "store.".into(), region: None, replies_only: false }
+fn link(observer: Option<&String>) -> Cut {
+    Cut { process: observer.cloned(), word: "store.".into(), region: None, replies_only: false }
 }
