@@ -120,6 +120,7 @@ impl Shape {
             source: fra,
             destination: dub,
             steps: steps.collect(),
+            isolation: None,
         }
     }
 }

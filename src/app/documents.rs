@@ -7,8 +7,9 @@ use std::{borrow::Cow, path::PathBuf};
 
 use super::{AppError, Route, Settings, wire::Wired};
 use crate::{
-    manifest::{self, Document, Documents, Finding, scaffold},
-    model::{Group, GroupName, Plan, Region, RunKind, RunbookName},
+    decide::{self, Uncovered},
+    manifest::{self, Document, Documents, Finding, Kind, scaffold},
+    model::{Group, GroupName, Plan, Region, RunKind, RunbookName, ServiceName},
     spec::{DrillsSpec, ProtectionGroupSpec, RunbookSpec},
 };
 
@@ -39,7 +40,42 @@ pub fn read(settings: &Settings) -> Result<Papers, AppError> {
     Ok(Papers { documents: loaded.documents, findings: loaded.findings })
 }
 
+/// What is not in both, or says something else, of what a standing process watches: `ProtectionGroup/orders`. Runbooks and drill
+/// schedules are read anew whenever they are needed.
+pub fn differ(watched: &Papers, now: &Papers) -> Vec<String> {
+    let (watched, now) = (&watched.documents, &now.documents);
+    let mut names = changed(&watched.groups, &now.groups);
+    names.extend(changed(&watched.regions, &now.regions));
+    names.extend(changed(&watched.channels, &now.channels));
+    names
+}
+
+fn changed<T: Kind + PartialEq>(before: &[Document<T>], now: &[Document<T>]) -> Vec<String> {
+    let find = |all: &'_ [Document<T>], title: &str| all.iter().position(|one| one.title() == title);
+    let same = |one: &Document<T>| {
+        find(now, &one.title()).and_then(|at| now.get(at)).is_some_and(|other| other.spec == one.spec)
+    };
+    let gone_or_other = before.iter().filter(|one| !same(one)).map(Document::title);
+    let new = now.iter().map(Document::title).filter(|title| find(before, title).is_none());
+    gone_or_other.chain(new).collect()
+}
+
 impl Papers {
+    /// The services that run in a region and that no group covers.
+    pub fn uncovered(&self) -> Vec<Uncovered> {
+        let own = |group: &Document<ProtectionGroupSpec>| -> Vec<ServiceName> {
+            if group.spec.services.is_empty() {
+                // Both kinds of name follow one rule.
+                ServiceName::new(group.name.as_str()).into_iter().collect()
+            } else {
+                group.spec.services.clone()
+            }
+        };
+        let covered = self.documents.groups.iter().flat_map(own).collect();
+        let run = self.documents.regions.iter().map(|region| (&region.name, region.spec.services.as_slice()));
+        decide::uncovered(run, &covered)
+    }
+
     /// The names of the groups, in document order.
     pub fn groups(&self) -> Vec<GroupName> {
         self.documents.groups.iter().map(|document| document.name.clone()).collect()
@@ -133,5 +169,29 @@ fn missing(runbook: &str) -> AppError {
         what: format!("there is no runbook `{runbook}` in the documents"),
         remedy: "name the file that holds it with --file, or leave the group's `runbooks` out to use the built-in"
             .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_watched_and_what_is_written_differ_where_a_group_a_region_or_a_channel_does() {
+        let region = |name: &str, more: &str| {
+            format!(
+                "apiVersion: lifeboat.dev/v1alpha1\nkind: Region\nmetadata: {{name: {name}}}\nspec: {{provider: other{more}}}\n---\n"
+            )
+        };
+        let papers = |text: String| {
+            let loaded = manifest::load_texts([("test.yaml", text.as_str())]);
+            Papers { documents: loaded.documents, findings: loaded.findings }
+        };
+        let before = papers(region("fra", "") + &region("dub", "") + &region("ams", ""));
+        // Another order and a comment say the same.
+        let same = papers(region("ams", "") + "# as before\n" + &region("dub", "") + &region("fra", ""));
+        assert_eq!(differ(&before, &same), Vec::<String>::new());
+        let now = papers(region("fra", ", location: here") + &region("ams", "") + &region("lon", ""));
+        assert_eq!(differ(&before, &now), ["Region/fra", "Region/dub", "Region/lon"]);
     }
 }

@@ -90,7 +90,7 @@ impl AtTheHelm {
             open: runs.iter().find(|run| run.closed.is_none() && run.key() == key).map(|run| run.run.clone()),
             stopped: app.stopped(name).await?,
             cooldown_until: self.cools(group, &runs).await?,
-            frozen: None,
+            frozen: group.watch.freezes.at(app.clock.now()).map(|frozen| frozen.to_string()),
             waits_for: self.below(group, serves.as_ref()).await?,
             term: lease.term,
             serves,

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod arm;
+mod bulletin;
 pub mod documents;
 mod drills;
 mod error;
@@ -32,6 +33,7 @@ mod preview;
 mod readiness;
 mod records;
 mod reports;
+mod rounds;
 mod route;
 mod runs;
 mod serve;
@@ -42,6 +44,7 @@ mod stopping;
 mod supervise;
 mod telemetry;
 mod tidings;
+mod traces;
 mod vitals;
 mod wire;
 
@@ -64,10 +67,11 @@ pub use runs::{Manner, Rested, Waiting};
 pub use serve::{Answering, News, Serving, Teller, What};
 pub use settings::{Environment, FilesAndEnvironment, Settings, SettingsError, Typed, environment, log_filter, settle};
 pub use standby::Standing;
-pub use status::{Last, Member, Observed, Open, Status};
+pub use status::{Gone, Last, Member, Observed, Open, Status};
 pub use stopping::{Stands, Stopped};
 pub use supervise::Supervision;
 pub use telemetry::{BadFilter, LogFormat, start as start_log};
+pub use traces::Collector;
 pub use vitals::{Check, Vitals};
 pub use wire::{Tools, Wired, install_crypto};
 

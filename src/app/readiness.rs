@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{App, AppError, Preview, Request, Would, documents, error::whole, status::observed};
 use crate::{
     manifest::{Finding, Severity},
-    model::{Automation, Group, GroupName, Loss, Outcome, RegionName, RunKind, TargetName},
+    model::{Automation, Group, GroupName, Loss, Outcome, RegionName, RunId, RunKind, TargetName},
     port::RunSummary,
 };
 
@@ -183,13 +183,18 @@ fn ahead(preview: &Preview) -> Vec<Unready> {
     found
 }
 
-/// How old the last passed drill is. A real run that succeeded is a better drill than any.
-fn drilled(group: &Group, runs: &[RunSummary], now: Timestamp) -> Option<Unready> {
+/// The last drill that passed. A real run that succeeded is a better drill than any.
+pub(super) fn last_drill(runs: &[RunSummary]) -> Option<(Timestamp, &RunId)> {
     let passed = |run: &RunSummary| match run.closed {
         Some((at, Outcome::Succeeded | Outcome::CompletedWithExceptions)) => Some(at),
         Some((_, Outcome::Failed | Outcome::Cancelled | Outcome::Unwound)) | None => None,
     };
-    let last = runs.iter().filter_map(passed).max();
+    runs.iter().filter_map(|run| passed(run).map(|at| (at, &run.run))).max_by_key(|(at, _)| *at)
+}
+
+/// How old the last passed drill is.
+fn drilled(group: &Group, runs: &[RunSummary], now: Timestamp) -> Option<Unready> {
+    let last = last_drill(runs).map(|(at, _)| at);
     let allowed = SignedDuration::from_secs(i64::try_from(group.objectives.drill_max_age_seconds).unwrap_or(i64::MAX));
     let what = match last {
         None => "no drill was ever passed".to_owned(),
@@ -210,7 +215,7 @@ fn drilled(group: &Group, runs: &[RunSummary], now: Timestamp) -> Option<Unready
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{RunId, sample};
+    use crate::model::sample;
 
     fn run(number: u64, rehearsal: bool, ended: Option<(i64, Outcome)>) -> RunSummary {
         let at = |second| Timestamp::from_second(second).unwrap();

@@ -80,6 +80,7 @@ impl App {
         drop(first);
         let rested = self.drive(run, &mut hold, &prepared.drivers, manner, progress, stop).await;
         hold.release().await;
+        self.trace(&rested).await;
         rested
     }
 
@@ -122,6 +123,7 @@ impl App {
         let mut hold = self.take(&key, manner, waiting).await?;
         let rested = self.go_on(id, Some(reason), &mut hold, &drivers, manner, progress, stop).await;
         hold.release().await;
+        self.trace(&rested).await;
         rested
     }
 
@@ -144,6 +146,7 @@ impl App {
         }
         .await;
         hold.release().await;
+        self.trace(&rested).await;
         rested
     }
 

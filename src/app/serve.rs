@@ -72,9 +72,15 @@ impl Vitals for Standing {
             let documents = documents::examine(&self.app.settings.files).1;
             let errors = documents.iter().filter(|finding| finding.severity() == Severity::Error).count();
             let errors = (errors > 0).then(|| format!("{errors} errors; see `lifeboat check`"));
+            let watched = match self.tidings.stale_documents() {
+                None => "what is watched is what the documents say".into(),
+                // It watches, as it was told to: no reason to call it unready.
+                Some(differ) => format!("{differ} changed on disk: restart this process to watch what is written now"),
+            };
             vec![
                 of("store", store.err().map(|error| whole(&error)), "it answers"),
                 of("documents", errors, "they are valid"),
+                Check { name: "watched", ok: true, detail: watched },
             ]
         })
     }
@@ -163,14 +169,19 @@ impl App {
         let helm = Arc::new(AtTheHelm::new(self, &papers, &listeners, supervision.stop()));
         for group in groups {
             let (judged, heard) = watch::channel(None);
-            self.board_observer(&mut crew, &papers, &group, &serving, heard, &tell).await?;
+            self.board_observer(&mut crew, &papers, &group, &serving, heard, (&tell, &tidings)).await?;
             if serving.judges {
-                self.board_readiness(&mut crew, &group.name, &tell);
+                self.board_rounds(&mut crew, &group, &tidings)?;
+                self.board_readiness(&mut crew, &group.name, (&tell, &tidings));
                 self.board_judge(&mut crew, &group, Arc::clone(&helm) as Arc<dyn Helm>, judged, &tell);
                 if group.automation == Automation::Automatic {
                     self.board_keeper(&mut crew, &group, &helm, &tell);
                 }
             }
+        }
+        self.board_documents(&mut crew, &papers, &tidings);
+        if serving.judges {
+            self.board_store(&mut crew, &tidings);
         }
         let drills = if serving.judges { Some(self.board_drills(&mut crew, supervision, &tell)) } else { None };
         if let (Some(listener), Some(answering)) = (serving.listener, answering) {
@@ -226,7 +237,7 @@ impl App {
         group: &Group,
         serving: &Serving,
         judged: watch::Receiver<Option<Judged>>,
-        tell: &Teller,
+        (tell, tidings): (&Teller, &Arc<Tidings>),
     ) -> Result<(), AppError> {
         // A store that cannot be reached must not keep the observer from its first probe.
         let serves = self.runs_of(&group.name).await.ok().and_then(|runs| route::serves(group, &runs).cloned());
@@ -238,9 +249,12 @@ impl App {
             serves,
         };
         let means = self.means(group, judged)?;
-        let (name, tell) = (group.name.clone(), Arc::clone(tell));
+        let (name, tell, tidings) = (group.name.clone(), Arc::clone(tell), Arc::clone(tidings));
         crew.board(format!("observer of {name}"), async move {
-            let mut told = |pulse: Pulse<'_>| tell(News { group: name.clone(), what: pulsed(&pulse) });
+            let mut told = |pulse: Pulse<'_>| match pulsed(&pulse) {
+                Some(what) => tell(News { group: name.clone(), what }),
+                None => tidings.pulse(&pulse),
+            };
             controller::observe(heart, means, &mut told).await;
         });
         Ok(())
@@ -305,8 +319,8 @@ impl App {
     }
 
     /// Looks every minute, and at once when a run was opened or closed; tells what changed.
-    fn board_readiness(self: &Arc<Self>, crew: &mut Crew, name: &GroupName, tell: &Teller) {
-        let (app, name, tell) = (Arc::clone(self), name.clone(), Arc::clone(tell));
+    fn board_readiness(self: &Arc<Self>, crew: &mut Crew, name: &GroupName, (tell, tidings): (&Teller, &Arc<Tidings>)) {
+        let (app, name, tell, tidings) = (Arc::clone(self), name.clone(), Arc::clone(tell), Arc::clone(tidings));
         crew.board(format!("readiness of {name}"), async move {
             let (mut told, mut stood, mut due) = (None, None, Duration::ZERO);
             loop {
@@ -315,6 +329,7 @@ impl App {
                 if stands != stood || app.clock.monotonic() >= due {
                     (stood, due) = (stands, app.clock.monotonic() + READINESS);
                     if let Ok(found) = app.readiness(&name).await {
+                        tidings.readiness_figures(&found);
                         let now: Vec<_> = found.findings.iter().map(|one| (one.gravity, one.about.clone())).collect();
                         if told.as_ref() != Some(&now) {
                             told = Some(now);
@@ -385,14 +400,16 @@ fn drilled(app: &App, noted: &Noted) -> Option<GroupName> {
     }
 }
 
-fn pulsed(pulse: &Pulse<'_>) -> What {
-    match pulse {
+/// `None`: a figure, and no news.
+fn pulsed(pulse: &Pulse<'_>) -> Option<What> {
+    Some(match pulse {
+        Pulse::Probed { .. } => return None,
         Pulse::Beating { report } => What::Observing { probes: report.probes.len() },
         Pulse::Moved { target, region } => What::MarkersMoved((*target).clone(), (*region).clone()),
         Pulse::Refused { target, why } => What::MarkersRefused((*target).clone(), (*why).to_owned()),
         Pulse::Unpublished { error } => What::Unpublished(whole(error)),
         Pulse::StoodStill { time } => What::StoodStill(*time),
-    }
+    })
 }
 
 /// The command that approves a proposal: only for the world that it was made for.

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use super::{
     identity,
     place::{self, StorePlace},
+    traces::Collector,
 };
 use crate::{
     model::Actor,
@@ -46,6 +47,8 @@ pub struct Settings {
     pub files_by_default: bool,
     /// Who asks.
     pub actor: Actor,
+    /// Who is told of runs that ended; `None`: nobody.
+    pub traces: Option<Collector>,
 }
 
 /// The environment: a name in, a value out.
@@ -112,7 +115,7 @@ pub fn settle(typed: Typed, env: Environment<'_>) -> Result<Settings, SettingsEr
         (None, None) => ("the operating system", user.name),
     };
     let actor = Actor::new(found.clone()).map_err(|_| SettingsError::Actor { from, found })?;
-    Ok(Settings { data, store, files, files_by_default, actor })
+    Ok(Settings { data, store, files, files_by_default, actor, traces: Collector::of(env) })
 }
 
 fn from_environment(env: Environment<'_>) -> Vec<PathBuf> {

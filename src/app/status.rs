@@ -1,5 +1,7 @@
 //! How a group stands now: who serves, what its members say, what runs, what was last, what the observers know.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -10,8 +12,9 @@ use super::{
     route,
 };
 use crate::{
+    decide::absence,
     evidence,
-    model::{GroupName, Objectives, RegionName, Role, RunId, RunState, StopOrder, TargetName, Term},
+    model::{Frozen, GroupName, Objectives, RegionName, Role, RunId, RunState, StopOrder, TargetName, Term},
     port::{Concern, LeaseKey, ObserverReport, RunSummary},
 };
 
@@ -68,6 +71,8 @@ pub struct Status {
     pub term: Term,
     /// The order that stops it.
     pub stopped: Option<StopOrder>,
+    /// The freeze that is on: nothing starts by itself.
+    pub frozen: Option<Frozen>,
     /// Its objectives.
     pub objectives: Objectives,
     /// Its members.
@@ -84,6 +89,26 @@ pub struct Status {
     pub last_drill: Option<RunSummary>,
     /// The observers.
     pub observers: Vec<Observed>,
+    /// Observers that have not reported for a day: they were taken away, and count for nothing.
+    pub gone: Vec<Gone>,
+}
+
+/// An observer that is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gone {
+    /// Its name.
+    pub observer: String,
+    /// When it reported last, by its own clock.
+    pub last: Timestamp,
+}
+
+impl Observed {
+    /// A person who types has no clock but the wall's to tell an age by.
+    fn is_gone(&self) -> bool {
+        let age = Duration::try_from_secs_f64(self.age_seconds).unwrap_or_default();
+        let now = self.report.at.checked_add(age).unwrap_or(self.report.at);
+        absence::is_gone(&self.report, age, now)
+    }
 }
 
 impl App {
@@ -102,7 +127,9 @@ impl App {
             (_, None) | (None, _) => (looking::survey(&drivers, self.clock.as_ref(), LIMIT).await, Vec::new()),
         };
         let now = self.clock.now();
-        let observers = self.reports_of(name).await?.into_iter().map(|report| observed(report, now)).collect();
+        let observers = self.reports_of(name).await?.into_iter().map(|report| observed(report, now));
+        let (gone, observers): (Vec<Observed>, Vec<Observed>) = observers.partition(Observed::is_gone);
+        let gone = gone.into_iter().map(|seen| Gone { observer: seen.report.observer, last: seen.report.at }).collect();
         let mut open = Vec::new();
         for summary in runs.iter().filter(|run| run.closed.is_none()) {
             let (run, _) = self.read(&summary.run).await?;
@@ -122,6 +149,7 @@ impl App {
             stopped: self.stopped(name).await?,
             alarms: serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default(),
             serves,
+            frozen: group.watch.freezes.at(now),
             objectives: group.objectives,
             members: members(&survey),
             concerns,
@@ -129,6 +157,7 @@ impl App {
             last,
             last_drill: ended(true).cloned(),
             observers,
+            gone,
         })
     }
 

@@ -7,11 +7,18 @@ use std::{
     time::Duration,
 };
 
-use super::{App, AppError, Listeners, News, Readiness, What, documents::Papers, metering::Metered};
+use jiff::Timestamp;
+
+use super::{
+    App, AppError, Gravity, Listeners, News, Readiness, Unready, What,
+    bulletin::{Spoken, of_target, set},
+    documents::Papers,
+    metering::Metered,
+};
 use crate::{
     engine::Progress,
     evidence,
-    meter::{Judged as Stands, Meter},
+    meter::{Condition, GroupFigures, Judged as Stands, Meter},
     model::{Event, EventBody, GroupName, Judged, RegionName, Run},
     notify::{Channel, Limits, Means, Outbox, word},
     port::{Clock, Notice},
@@ -30,10 +37,16 @@ pub(super) struct Tidings {
 }
 
 #[derive(Default)]
-struct Said {
+pub(super) struct Said {
     down: BTreeMap<(GroupName, RegionName), bool>,
     proposed: BTreeMap<GroupName, bool>,
     ready: BTreeMap<GroupName, bool>,
+    /// By the rounds.
+    pub(super) spoken: BTreeMap<GroupName, Spoken>,
+    pub(super) store_lost: bool,
+    /// Documents on disk that are not what is watched.
+    pub(super) differ: Vec<String>,
+    figures: BTreeMap<GroupName, GroupFigures>,
 }
 
 impl Tidings {
@@ -61,6 +74,29 @@ impl Tidings {
     /// Whether the store answered just now.
     pub(super) fn store(&self, reachable: bool) {
         self.meter.store(reachable);
+    }
+
+    /// The figures.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Tells people.
+    pub(super) fn tell(&self, notice: Notice) {
+        self.outbox.tell(notice);
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Changes a group's figures, which come from several tasks, and takes them down.
+    pub(super) fn figures(&self, group: &GroupName, change: impl FnOnce(&mut GroupFigures)) {
+        self.said(|said| {
+            let figures = said.figures.entry(group.clone()).or_default();
+            change(figures);
+            self.meter.group(group, figures);
+        });
     }
 
     /// Lets what waits be told; says what could not be.
@@ -110,6 +146,8 @@ impl Tidings {
                 (None | Some(false), false) | (Some(true), true) => {}
             }
         }
+        let held = matches!(judged.answer.as_str(), "hold" | "propose");
+        self.figures(group, |figures| set(&mut figures.conditions, Condition::Held, held));
         let proposed = judged.command.is_some();
         let before = self.said(|said| said.proposed.insert(group.clone(), proposed)).unwrap_or(false);
         if let (Some(command), false) = (&judged.command, before) {
@@ -120,6 +158,18 @@ impl Tidings {
                 self.outbox.tell(word::proposal(group, source, to, &judged.reasons, command.clone(), now));
             }
         }
+    }
+
+    /// Takes down what a look at the readiness found, also when it is what it was.
+    pub(super) fn readiness_figures(&self, found: &Readiness) {
+        self.figures(&found.group, |figures| {
+            let invalid = |finding: &Unready| finding.about == "documents" && finding.gravity == Gravity::Blocks;
+            set(&mut figures.conditions, Condition::Ready, found.ready);
+            set(&mut figures.conditions, Condition::Valid, !found.findings.iter().any(invalid));
+            for (target, loss) in &found.estimates {
+                of_target(figures, target, |figures| figures.lag_seconds = loss.seconds);
+            }
+        });
     }
 
     fn readiness(&self, found: &Readiness) {
@@ -134,7 +184,7 @@ impl Tidings {
         }
     }
 
-    fn said<T>(&self, change: impl FnOnce(&mut Said) -> T) -> T {
+    pub(super) fn said<T>(&self, change: impl FnOnce(&mut Said) -> T) -> T {
         change(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -49,6 +49,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         Pulse::Moved { target, region } => screen.progress(format_args!("markers of {target} go to {region}")),
         Pulse::Refused { target, why } => screen.warn(format_args!("no region takes markers of {target}: {why}")),
         Pulse::Unpublished { error } => screen.warn(format_args!("a report was not published: {error}")),
+        Pulse::Probed { .. } => {}
         Pulse::StoodStill { time } => {
             screen.warn(format_args!("this process stood still for {:.1} s; it looks anew", time.as_secs_f64()));
         }

@@ -1,5 +1,7 @@
 //! `lifeboat readiness`.
 
+use serde::Serialize;
+
 use super::{
     Desk,
     complaint::Complaint,
@@ -8,6 +10,7 @@ use super::{
 };
 use crate::{
     app::{Gravity, Readiness, documents},
+    decide::Uncovered,
     model::GroupName,
 };
 
@@ -19,8 +22,8 @@ Examples:
   lifeboat readiness orders --strict    for CI: also what only worries is a failure
   lifeboat readiness orders -o json
 
-Credentials, lag, fences, names, the runbook, what lives in the source region, the last drill and the observers are looked at.
-`lifeboat serve` does so every minute. Exit code 4 when a failover would be refused or would not get to its end.")]
+Credentials, lag, fences, names, versions, room for clients, the runbook, what lives in the source region, the last drill and the
+observers are looked at; without GROUP also whether each service that a region lists is in a group. `lifeboat serve` does so every minute. Exit code 4 when a failover would be refused or would not get to its end.")]
 pub(super) struct Args {
     /// Protection groups; default: all.
     #[arg(value_name = "GROUP")]
@@ -32,14 +35,38 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = desk.app()?;
-    let groups = if args.groups.is_empty() { documents::read(&app.settings)?.groups() } else { args.groups };
+    let (groups, uncovered) = if args.groups.is_empty() {
+        let papers = documents::read(&app.settings)?;
+        (papers.groups(), papers.uncovered())
+    } else {
+        (args.groups, Vec::new())
+    };
     let mut all = Vec::new();
     for group in &groups {
         all.push(app.readiness(group).await?);
     }
-    desk.screen.answer(&all, |screen, all| all.iter().for_each(|one| draw(screen, one)));
+    let answer = Answer { groups: all, uncovered };
+    desk.screen.answer(&answer, |screen, answer| {
+        answer.groups.iter().for_each(|one| draw(screen, one));
+        answer.uncovered.iter().for_each(|one| bare(screen, one));
+    });
     let fails = |one: &Readiness| !one.ready || (args.strict && !one.findings.is_empty());
-    Ok(if all.iter().any(fails) { Exit::Refused } else { Exit::Success })
+    let bare = args.strict && !answer.uncovered.is_empty();
+    Ok(if bare || answer.groups.iter().any(fails) { Exit::Refused } else { Exit::Success })
+}
+
+#[derive(Serialize)]
+struct Answer {
+    groups: Vec<Readiness>,
+    /// Services in no group; empty when groups were named.
+    uncovered: Vec<Uncovered>,
+}
+
+fn bare(screen: &Screen, uncovered: &Uncovered) {
+    let regions = uncovered.regions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let mark = tint(Tone::Warn, "!");
+    screen.line(format_args!("{mark} service {} runs in {regions}, and no group covers it", uncovered.service));
+    screen.line("    write a ProtectionGroup for it, or name it in `services` of the group that moves it");
 }
 
 pub(super) fn draw(screen: &Screen, readiness: &Readiness) {

@@ -58,6 +58,9 @@ fn draw(screen: &Screen, status: &Status) {
         let (by, scope, at) = (&order.by, order.scope(), order.at);
         screen.line(format_args!("  {} {by} stopped {scope} at {at:.0}{why}", tint(Tone::Warn, "stopped")));
     }
+    if let Some(frozen) = &status.frozen {
+        screen.line(format_args!("  {} nothing starts by itself: {frozen}", tint(Tone::Warn, "frozen")));
+    }
     for alarm in &status.alarms {
         screen.line(format_args!("  {} {alarm}", tint(Tone::Bad, "!!")));
     }
@@ -96,6 +99,13 @@ fn draw(screen: &Screen, status: &Status) {
     }
     for observed in &status.observers {
         observer(screen, observed);
+    }
+    for gone in &status.gone {
+        let line = format!(
+            "observer {} is gone: its last report is from {:.0}, and counts for nothing",
+            gone.observer, gone.last
+        );
+        screen.line(format_args!("  {}", tint(Tone::Dim, line)));
     }
     if status.observers.is_empty() {
         screen.line(format_args!("  no observer; start one with: lifeboat heartbeat {}", status.group));

@@ -156,7 +156,7 @@ impl Judge {
         // Without the store nobody says who serves: it is whoever did.
         let outlook =
             if store_lost.is_some() { Outlook { serves: bench.memory.about().cloned(), ..outlook } } else { outlook };
-        let verdicts = verdicts(&self.group, outlook.serves.as_ref(), &bench.listener.ages(now));
+        let verdicts = verdicts(&self.group, outlook.serves.as_ref(), &bench.listener.ages(now, wall));
         let sight = Sight {
             group: &self.group,
             serves: outlook.serves.clone(),

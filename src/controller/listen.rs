@@ -3,7 +3,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{decide::verdict::Heard, model::ObserverReport};
+use jiff::Timestamp;
+
+use crate::{
+    decide::{absence::is_gone, verdict::Heard},
+    model::ObserverReport,
+};
 
 /// What was heard last of each observer.
 #[derive(Debug, Default)]
@@ -27,9 +32,11 @@ impl Listener {
         }
     }
 
-    /// The reports with their ages at `now`.
-    pub fn ages(&self, now: Duration) -> Vec<Heard<'_>> {
-        self.heard.values().map(|(report, since)| Heard { report, age: now.saturating_sub(*since) }).collect()
+    /// The reports with their ages at `now`; at `wall`, by the wall clock. Those of observers that are gone are left out: they count
+    /// for nothing, and nobody wants to read of them.
+    pub fn ages(&self, now: Duration, wall: Timestamp) -> Vec<Heard<'_>> {
+        let aged = self.heard.values().map(|(report, since)| Heard { report, age: now.saturating_sub(*since) });
+        aged.filter(|heard| !is_gone(heard.report, heard.age, wall)).collect()
     }
 }
 
@@ -40,8 +47,6 @@ fn said_the_same(before: &ObserverReport, now: &ObserverReport) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     fn report(observer: &str, at: i64) -> ObserverReport {
@@ -58,7 +63,7 @@ mod tests {
     }
 
     fn ages(listener: &Listener, now: u64) -> Vec<(String, u64)> {
-        let heard = listener.ages(Duration::from_secs(now));
+        let heard = listener.ages(Duration::from_secs(now), Timestamp::UNIX_EPOCH);
         heard.iter().map(|heard| (heard.report.observer.clone(), heard.age.as_secs())).collect()
     }
 
@@ -80,5 +85,19 @@ mod tests {
         assert_eq!(ages(&listener, 100), [("ams".to_owned(), 4)]);
         listener.hear(vec![report("ams", 2), report("fra", 2)], Duration::from_secs(101));
         assert_eq!(ages(&listener, 101), [("ams".to_owned(), 0), ("fra".to_owned(), 0)]);
+    }
+
+    #[test]
+    fn an_observer_that_is_gone_for_a_day_is_heard_of_no_more_and_heard_again_when_it_comes_back() {
+        let mut listener = Listener::default();
+        listener.hear(vec![report("ams", 1), report("fra", 90_000)], Duration::from_secs(100));
+        let names = |listener: &Listener, now| -> Vec<String> {
+            let heard = listener.ages(Duration::from_secs(now), Timestamp::from_second(90_000).unwrap());
+            heard.iter().map(|heard| heard.report.observer.clone()).collect()
+        };
+        assert_eq!(names(&listener, 100), ["fra"]);
+        // Its clock is still a day behind: what is fresh is heard, whatever it says of itself.
+        listener.hear(vec![report("ams", 2), report("fra", 90_001)], Duration::from_secs(101));
+        assert_eq!(names(&listener, 101), ["ams", "fra"]);
     }
 }

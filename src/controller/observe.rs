@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use super::rota::Rota;
 use crate::{
     decide::streak::{Answer, Thresholds, streak},
-    model::{Group, Judged, MarkerSeen, ObserverReport, ProbeSeen, Region, RegionName, TargetName},
+    model::{Group, Judged, MarkerSeen, ObserverReport, ProbeName, ProbeSeen, Region, RegionName, TargetName},
     port::{Beat, Clock, Driver, Drivers, Health, Prober, Ready, Store, StoreError},
     spec::ProbeSpec,
 };
@@ -94,6 +94,17 @@ pub enum Pulse<'a> {
     Unpublished {
         /// Why.
         error: &'a StoreError,
+    },
+    /// A probe of a region came back.
+    Probed {
+        /// The region.
+        region: &'a RegionName,
+        /// The probe.
+        probe: &'a ProbeName,
+        /// It was healthy.
+        healthy: bool,
+        /// How long it took.
+        took: Duration,
     },
     /// This process stood still for so long; what came back then is thrown away.
     StoodStill {
@@ -338,7 +349,7 @@ impl Observing {
     fn land(&mut self, landed: Landed, told: Told<'_>) {
         match landed {
             Landed::Beat(target, region, at, beat) => self.beaten(target, region, at, beat, told),
-            Landed::Probed { index, begun, turn, at, health } => self.probed(index, begun, turn, at, health),
+            Landed::Probed { index, begun, turn, at, health } => self.probed(index, (begun, turn, at), health, told),
             Landed::Published(result) => {
                 self.publishing = false;
                 match result {
@@ -353,7 +364,8 @@ impl Observing {
         }
     }
 
-    fn probed(&mut self, index: usize, begun: Duration, turn: u64, at: Timestamp, health: Health) {
+    fn probed(&mut self, index: usize, (begun, turn, at): (Duration, u64, Timestamp), health: Health, told: Told<'_>) {
+        let now = self.means.clock.monotonic();
         let reprobe = Duration::from_millis(self.heart.group.watch.reprobe_ms);
         let Some(duty) = self.duties.get_mut(index) else { return };
         let (thresholds, mut interval) = (duty.thresholds, duty.period);
@@ -368,13 +380,17 @@ impl Observing {
                 thresholds,
             );
             self.changed |= was != Some((seen.state, seen.degraded.is_some(), seen.falling > 0));
+            if let Some(region) = &duty.region {
+                let (probe, healthy, took) = (&duty.spec.name, seen.falling == 0, now.saturating_sub(begun));
+                told(Pulse::Probed { region, probe, healthy, took });
+            }
             if seen.falling > 0 && seen.falling < thresholds.fall {
                 interval = interval.min(reprobe);
             }
             duty.seen = Some(seen);
             self.changed |= self.owed.remove(&index) && self.owed.is_empty();
         }
-        self.rota.back(index, begun, interval, self.means.clock.monotonic());
+        self.rota.back(index, begun, interval, now);
     }
 
     fn beaten(&mut self, target: TargetName, region: RegionName, at: Timestamp, beat: Beat, told: Told<'_>) {

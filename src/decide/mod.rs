@@ -15,9 +15,11 @@
 //! Whether a run should begin at all is judged the same way: answers of probes become a [`streak`], the reports of all observers
 //! a [`verdict`], and a verdict an answer of [`automation`].
 
+pub mod absence;
 pub mod automation;
 mod bound;
 mod context;
+mod coverage;
 mod doubt;
 mod ending;
 mod expression;
@@ -39,6 +41,7 @@ mod tests;
 mod traces;
 
 pub use context::{context, parameters};
+pub use coverage::{Uncovered, uncovered};
 pub use doubt::{Look, takeover};
 pub use expression::{
     ExprError, TOP_NAMES, UsedName, compile_check, compile_check_text, constant, holds, is_template, render,

@@ -237,6 +237,12 @@ codes! {
         Correct the name, load its file, or leave the entry out.";
     GroupsWaitForEachOther = "LB0321", Error, "groups that wait for each other",
         "Each of the groups waits until the other has left the source, so none of them would ever fail over by itself.";
+    AlwaysFrozen = "LB0322", Error, "freeze without an end",
+        "The weekly freezes of the group leave no minute of the week, so automation would hold for ever while the document \
+        says that it acts. Make them shorter, or write `automation: Manual`. They are read by the clock of `timeZone`.";
+    UnknownService = "LB0323", Warning, "service that runs nowhere",
+        "The group says that it covers a service, and none of its regions lists it. The service that was meant is then in no \
+        group, and stays behind when its region is lost. Correct the name, or list it in `services` of the Region.";
 
     EmptyRecord = "LB0401", Error, "record that would leave its name empty",
         "A name without values takes the service away from everybody. Every region's entry has at least one value.";
@@ -284,8 +290,8 @@ codes! {
     UnknownGroup = "LB0605", Error, "unknown group",
         "The schedule names a group that was not loaded. Correct the name, or load the file that declares the group.";
     BadWindow = "LB0606", Error, "time that cannot be read",
-        "A blackout's times are written HH:MM, from 00:00 to 24:00, and its dates YYYY-MM-DD, the first not after the last. A \
-        blackout that nobody can read would stop no drill.";
+        "The times of a blackout, and of a group's freeze, are written HH:MM, from 00:00 to 24:00, and its dates YYYY-MM-DD, \
+        the first not after the last. One that nobody can read would stop nothing.";
     DrillTooRare = "LB0607", Warning, "drills rarer than the objective",
         "The group promises that its last passed drill is never older than `drillMaxAgeSeconds`, and the schedule leaves more \
         time than that between two drills, weekly blackouts counted in. Drill more often, or promise less.";

@@ -5,6 +5,7 @@
 //! (time limits, tries) comes from the driver's descriptor, and the plan says it in full.
 
 use super::{
+    blackout,
     check::{check, written_limit},
     code::{Code, Severity},
     document::{Document, Documents},
@@ -13,8 +14,8 @@ use super::{
 };
 use crate::{
     model::{
-        Capability, Detection, Effect, Group, MemberRole, Objectives, Plan, PlanStep, Region, RegionName, Retry,
-        RunKind, StepIndex, TargetRef, Undo, Verb, WatchRules,
+        Capability, Detection, Effect, Freezes, Group, MemberRole, Objectives, Plan, PlanStep, Region, RegionName,
+        Retry, RunKind, StepIndex, TargetRef, Undo, Verb, WatchRules,
     },
     port::{Catalog, Descriptor},
     spec::{ProtectionGroupSpec, RegionSpec, RunbookNames, RunbookSpec, StepSpec},
@@ -230,9 +231,8 @@ fn model_group(document: &Document<ProtectionGroupSpec>) -> Result<Group, Vec<Fi
             }
         }
     }
-    if !findings.is_empty() {
-        return Err(findings);
-    }
+    let freezes = blackout::freezes(document).map_err(|found| findings.extend(found));
+    let (Ok(freezes), true) = (freezes, findings.is_empty()) else { return Err(findings) };
     let names = &spec.runbooks;
     let runbooks = [
         (RunKind::Failover, &names.failover),
@@ -253,7 +253,7 @@ fn model_group(document: &Document<ProtectionGroupSpec>) -> Result<Group, Vec<Fi
             failure_threshold: spec.detection.failure_threshold,
             observer_quorum: spec.detection.observer_quorum,
         },
-        watch: watch_rules(spec),
+        watch: watch_rules(spec, freezes),
         automation: spec.automation,
         fencing: spec.fencing,
         cooldown_seconds: spec.cooldown_seconds,
@@ -262,7 +262,7 @@ fn model_group(document: &Document<ProtectionGroupSpec>) -> Result<Group, Vec<Fi
     })
 }
 
-fn watch_rules(spec: &ProtectionGroupSpec) -> WatchRules {
+fn watch_rules(spec: &ProtectionGroupSpec, freezes: Freezes) -> WatchRules {
     let detection = &spec.detection;
     // A quarter: the threshold is reached within one more period, and a server in trouble is not flooded.
     let reprobe = detection.reprobe_seconds.unwrap_or(detection.period_seconds / 4.0).max(0.05);
@@ -275,5 +275,6 @@ fn watch_rules(spec: &ProtectionGroupSpec) -> WatchRules {
         // Probes hold only strings, numbers, lists and maps with string keys: they always serialise.
         references: detection.references.iter().filter_map(|probe| serde_json::to_value(probe).ok()).collect(),
         after: spec.after.clone(),
+        freezes,
     }
 }

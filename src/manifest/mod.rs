@@ -9,6 +9,7 @@
 //! secret written into a document is reported and never repeated in a message. Nothing here connects to anything.
 //! A crash in the middle means nothing: nothing is kept.
 
+mod blackout;
 mod check;
 mod code;
 mod compile;

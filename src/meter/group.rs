@@ -21,6 +21,8 @@ pub enum Condition {
     Stopped,
     /// A failover is held back, or waits for a person.
     Held,
+    /// A deploy freeze is on.
+    Frozen,
 }
 
 impl Condition {
@@ -31,6 +33,7 @@ impl Condition {
             Self::Ready => "Ready",
             Self::Stopped => "Stopped",
             Self::Held => "Held",
+            Self::Frozen => "Frozen",
         }
     }
 }
@@ -42,8 +45,8 @@ pub struct GroupFigures {
     pub regions: Vec<(RegionName, bool)>,
     /// The term of its lease.
     pub term: Option<Term>,
-    /// This process holds the lease.
-    pub lease_held: bool,
+    /// A process holds the lease on the run that is open; `None`: none is, or it waits for a person.
+    pub lease_held: Option<bool>,
     /// What is promised.
     pub objectives: Option<Objectives>,
     /// When the last drill passed.
@@ -87,7 +90,12 @@ impl GroupSeries {
         Self {
             active: Series::register(registry, "group_active", "1: this region serves the group", None),
             epoch: Series::register(registry, "group_epoch", "Term of the lease on the group", None),
-            lease: Series::register(registry, "lease_held", "1: this process holds the lease on the group", None),
+            lease: Series::register(
+                registry,
+                "lease_held",
+                "1: a process drives the run that is open; no series while nobody has to",
+                None,
+            ),
             condition: Series::register(registry, "group_condition", "1: it is so; 0: it is not", None),
             lag: Series::register(
                 registry,
@@ -176,7 +184,7 @@ impl Meter {
             series.primaries.set(&labels, found.primaries.map(f64::from));
         }
         series.epoch.set(&of, figures.term.map(|term| whole(term.0)));
-        series.lease.set(&of, Some(one(figures.lease_held)));
+        series.lease.set(&of, figures.lease_held.map(one));
         series.drilled.set(&of, figures.drilled_at.map(|at| at.as_duration().as_secs_f64()));
         series.drill_met.set(&of, figures.drill_met.map(one));
         self.run.begin(&group);

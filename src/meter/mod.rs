@@ -1,4 +1,4 @@
-//! Floor 3: figures for Prometheus.
+//! Floor 3: figures for Prometheus, and the traces of runs.
 //!
 //! Promises: every series is named `lifeboat_…` and has labels that documents bound (group, region, target, probe, observer,
 //! channel) or that this program does (verb, result, state). What a document no longer names can be forgotten
@@ -12,6 +12,7 @@ mod family;
 mod group;
 mod label;
 mod run;
+mod trace;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,7 @@ pub use self::{
     group::{Condition, GroupFigures, TargetFigures},
     label::{Fate, Judged, RunResult},
     run::RunFigures,
+    trace::trace,
 };
 use crate::model::GroupName;
 

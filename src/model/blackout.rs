@@ -1,6 +1,13 @@
-//! Times in which no drill starts, by a wall clock.
+//! Times in which no drill starts, or nothing starts by itself, by a wall clock.
 
-use jiff::civil::{Date, DateTime};
+use std::fmt;
+
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
+use serde::Serialize;
 
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
@@ -71,6 +78,68 @@ pub struct Blackout {
     pub reason: String,
 }
 
+/// Windows that follow each other without a gap which are looked at for their common end: a year of days.
+const CHAIN: u32 = 400;
+
+/// The window that `at` lies in, by the clock of `zone`.
+pub(super) fn within<'a>(zone: &TimeZone, windows: &'a [Blackout], at: Timestamp) -> Option<&'a Blackout> {
+    let clock = zone.to_datetime(at);
+    windows.iter().find(|blackout| blackout.window.ends(clock).is_some())
+}
+
+/// When the windows that `at` lies in are over; `None`: it lies in none, or they have no end worth naming.
+pub(super) fn ends(zone: &TimeZone, windows: &[Blackout], at: Timestamp) -> Option<Timestamp> {
+    let mut clock = zone.to_datetime(at);
+    for passed in 0..CHAIN {
+        match windows.iter().filter_map(|blackout| blackout.window.ends(clock)).max() {
+            Some(end) => clock = end,
+            None if passed == 0 => return None,
+            None => return zone.to_timestamp(clock).ok(),
+        }
+    }
+    None
+}
+
+/// Times in which a group's automation holds: nothing starts or is proposed by itself. Persons are not held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freezes {
+    /// By whose clock.
+    pub zone: TimeZone,
+    /// When.
+    pub windows: Vec<Blackout>,
+}
+
+impl Default for Freezes {
+    fn default() -> Self {
+        Self { zone: TimeZone::UTC, windows: Vec::new() }
+    }
+}
+
+/// A freeze that is on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Frozen {
+    /// Why; may be empty.
+    pub reason: String,
+    /// When it is over, where that can be said.
+    pub until: Option<Timestamp>,
+}
+
+impl fmt::Display for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.reason.trim().is_empty() { "no reason is given" } else { &self.reason })?;
+        self.until.map_or(Ok(()), |until| write!(f, ", until {until:.0}"))
+    }
+}
+
+impl Freezes {
+    /// The freeze that is on at `at`.
+    pub fn at(&self, at: Timestamp) -> Option<Frozen> {
+        let blackout = within(&self.zone, &self.windows, at)?;
+        Some(Frozen { reason: blackout.reason.clone(), until: ends(&self.zone, &self.windows, at) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -101,5 +170,28 @@ mod tests {
         ] {
             assert_eq!(window.ends(at), ends, "{window:?} {at}");
         }
+    }
+
+    #[test]
+    fn a_freeze_is_on_by_the_clock_of_its_place_and_says_why_and_until_when() {
+        let window = |window, reason: &str| Blackout { window, reason: reason.into() };
+        let freezes = Freezes {
+            zone: TimeZone::get("Europe/Berlin").unwrap(),
+            windows: vec![
+                window(Window::Weekly { days: vec![5], from: 18 * 60, to: DAY }, ""),
+                window(Window::Dates { from: date(2026, 3, 28), to: date(2026, 3, 29) }, "the big release"),
+            ],
+        };
+        // 2026-03-27 is a Friday; on the 29th the clock is put forward.
+        for (at, frozen) in [
+            ("2026-03-27T16:59:59Z", None),
+            ("2026-03-27T17:00:00Z", Some("no reason is given, until 2026-03-29T22:00:00Z")),
+            ("2026-03-29T21:59:59Z", Some("the big release, until 2026-03-29T22:00:00Z")),
+            ("2026-03-29T22:00:00Z", None),
+        ] {
+            let found = freezes.at(at.parse().unwrap()).map(|frozen| frozen.to_string());
+            assert_eq!(found.as_deref(), frozen, "{at}");
+        }
+        assert_eq!(Freezes::default().at(Timestamp::UNIX_EPOCH), None);
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Blackout, GroupName, ScheduleName, Timetable};
+use super::{Blackout, GroupName, ScheduleName, Timetable, blackout};
 
 /// How far a drill goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -96,27 +96,14 @@ pub struct Schedule {
     pub reason: String,
 }
 
-/// Windows that follow each other without a gap which are looked at for their common end: a year of days.
-const CHAIN: u32 = 400;
-
 impl Schedule {
     /// The blackout that `at` lies in.
     pub fn blackout(&self, at: Timestamp) -> Option<&Blackout> {
-        let clock = self.timetable.zone.to_datetime(at);
-        self.blackouts.iter().find(|blackout| blackout.window.ends(clock).is_some())
+        blackout::within(&self.timetable.zone, &self.blackouts, at)
     }
 
     /// When the blackouts that `at` lies in are over; `None`: it lies in none, or they have no end worth naming.
     pub fn blackout_ends(&self, at: Timestamp) -> Option<Timestamp> {
-        let zone = &self.timetable.zone;
-        let mut clock = zone.to_datetime(at);
-        for passed in 0..CHAIN {
-            match self.blackouts.iter().filter_map(|blackout| blackout.window.ends(clock)).max() {
-                Some(end) => clock = end,
-                None if passed == 0 => return None,
-                None => return zone.to_timestamp(clock).ok(),
-            }
-        }
-        None
+        blackout::ends(&self.timetable.zone, &self.blackouts, at)
     }
 }

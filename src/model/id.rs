@@ -86,6 +86,8 @@ names! {
     ScheduleName, "drill schedule";
     /// A channel through which people are told.
     ChannelName, "channel";
+    /// A service that runs in a region.
+    ServiceName, "service";
 }
 
 /// The person (or the service account) who asked for something: what the record will name.

@@ -19,14 +19,14 @@ mod timetable;
 mod topology;
 mod verb;
 
-pub use blackout::{Blackout, Window};
+pub use blackout::{Blackout, Freezes, Frozen, Window};
 pub use cron::{BadCron, Cron};
 pub use drill::{DrillMode, Firing, HistoryLimit, Schedule};
 pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};
 pub use fact::{Attempt, Divergence, Facts, FenceProof, Loss, Observed, Output, Role, Side};
 pub use id::{
-    Actor, BadName, ChannelName, GroupName, ProbeName, RegionName, RunId, RunbookName, ScheduleName, StepName,
-    TargetName, Term,
+    Actor, BadName, ChannelName, GroupName, ProbeName, RegionName, RunId, RunbookName, ScheduleName, ServiceName,
+    StepName, TargetName, Term,
 };
 pub use isolation::{Isolation, LeftOut};
 pub use objective::{Objectives, Phase};

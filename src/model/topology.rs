@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Capability, GroupName, Objectives, ProbeName, RegionName, RunKind, RunbookName, TargetName};
+use super::{Capability, Freezes, GroupName, Objectives, ProbeName, RegionName, RunKind, RunbookName, TargetName};
 
 /// Who runs the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -91,6 +91,8 @@ pub struct WatchRules {
     pub references: Vec<Value>,
     /// Groups that must have left the source before this one follows by itself.
     pub after: Vec<GroupName>,
+    /// Times in which nothing starts by itself.
+    pub freezes: Freezes,
 }
 
 impl Default for WatchRules {
@@ -103,6 +105,7 @@ impl Default for WatchRules {
             correlated: Vec::new(),
             references: Vec::new(),
             after: Vec::new(),
+            freezes: Freezes::default(),
         }
     }
 }

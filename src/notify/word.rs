@@ -183,7 +183,10 @@ pub fn observer_lost(group: &GroupName, observer: &str, last: Timestamp, at: Tim
     let title = format!("{group}: observer {observer} is silent");
     Notice {
         group: Some(group.clone()),
-        body: format!("Its last report is from {last:.0}. Without a quorum of observers no outage is acted on."),
+        body: format!(
+            "Its last report is from {last:.0}. Without a quorum of observers no outage is acted \
+             on. One that was taken away for good is forgotten after a day."
+        ),
         command: Some(format!("lifeboat status {group}")),
         ..notice(
             NoticeKind::ObserverLost { observer: observer.to_owned() },
@@ -242,6 +245,27 @@ pub fn two_primaries(group: &GroupName, target: &str, regions: &[RegionName], at
             Critical,
             format!("primaries/{group}/{target}"),
             format!("{group}: {target} has two primaries"),
+            at,
+        )
+    }
+}
+
+/// No more than one region takes writes. `left`: the one that still does.
+pub fn two_primaries_over(group: &GroupName, target: &str, left: &[RegionName], at: Timestamp) -> Notice {
+    let left = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let now =
+        if left.is_empty() { "No region takes writes now.".to_owned() } else { format!("{left} takes writes now.") };
+    Notice {
+        group: Some(group.clone()),
+        body: format!(
+            "{now} What the other one took in the meantime is not in it: lifeboat status shows who follows whom."
+        ),
+        command: Some(format!("lifeboat status {group}")),
+        ..notice(
+            NoticeKind::TwoPrimariesOver,
+            Info,
+            format!("primaries/{group}/{target}"),
+            format!("{group}: {target} has two primaries no more"),
             at,
         )
     }

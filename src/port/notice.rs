@@ -61,6 +61,8 @@ pub enum NoticeKind {
     StoreBack,
     /// Two regions take writes.
     TwoPrimaries,
+    /// No more than one does.
+    TwoPrimariesOver,
 }
 
 impl NoticeKind {
@@ -81,6 +83,7 @@ impl NoticeKind {
             Self::StoreLost => NoticeEvent::StoreLost,
             Self::StoreBack => NoticeEvent::StoreBack,
             Self::TwoPrimaries => NoticeEvent::TwoPrimaries,
+            Self::TwoPrimariesOver => NoticeEvent::TwoPrimariesOver,
         }
     }
 
@@ -95,7 +98,8 @@ impl NoticeKind {
             | Self::DrillPassed
             | Self::ReadinessChanged { ready: true }
             | Self::ObserverBack { .. }
-            | Self::StoreBack => true,
+            | Self::StoreBack
+            | Self::TwoPrimariesOver => true,
             Self::OutageDetected
             | Self::Proposal
             | Self::RunStarted

@@ -4,8 +4,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DrillsSpec, ProbeSpec, TargetSpec};
-use crate::model::{Automation, FencingPolicy, GroupName, MemberRole, ProbeName, RegionName, RunbookName};
+use super::{BlackoutSpec, DrillsSpec, ProbeSpec, TargetSpec};
+use crate::model::{Automation, FencingPolicy, GroupName, MemberRole, ProbeName, RegionName, RunbookName, ServiceName};
 
 /// The service that fails over as a whole: its regions, targets, objectives and policy.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub struct ProtectionGroupSpec {
     pub objectives: ObjectivesSpec,
     /// What is moved.
     pub targets: Vec<TargetSpec>,
+    /// The services that move with the group, in the words of `services` of its regions; default: one, of the group's own name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceName>,
     /// How an outage is noticed.
     #[serde(default)]
     pub detection: DetectionSpec,
@@ -36,6 +39,13 @@ pub struct ProtectionGroupSpec {
     /// Groups that this one stands on: it fails over by itself only after they have left the source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<GroupName>,
+    /// Times in which nothing starts or is proposed by itself: deploys, migrations, a season in which people want to decide
+    /// themselves. Persons start runs as always.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freezes: Vec<BlackoutSpec>,
+    /// By whose clock `freezes` are read: a name of the IANA time zone database, such as `Europe/Berlin`; default UTC.
+    #[serde(default = "utc")]
+    pub time_zone: String,
     /// What a promotion needs.
     #[serde(default = "required")]
     pub fencing: FencingPolicy,
@@ -62,6 +72,9 @@ fn manual() -> Automation {
 }
 fn required() -> FencingPolicy {
     FencingPolicy::Required
+}
+fn utc() -> String {
+    "UTC".into()
 }
 /// An hour: long enough for reverse replication to settle and for people to look.
 fn hour() -> u64 {

@@ -244,6 +244,8 @@ events! {
     StoreBack;
     /// Two regions take writes.
     TwoPrimaries;
+    /// No more than one does.
+    TwoPrimariesOver;
 }
 
 impl fmt::Display for NoticeEvent {

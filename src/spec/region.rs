@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ProbeSpec;
-use crate::model::Provider;
+use crate::model::{Provider, ServiceName};
 
 /// A place that can serve: a cloud region, a data centre, a cluster.
 #[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub struct RegionSpec {
     /// Networks in CIDR notation that live here. The dependency check places endpoints by them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
+    /// The services that run here. `lifeboat readiness` names those that no group covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceName>,
     /// How to tell whether the region serves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<ProbeSpec>,

@@ -12,6 +12,7 @@ use std::{
 mod control;
 mod faults;
 mod readiness;
+mod traces;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;

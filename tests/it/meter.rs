@@ -16,7 +16,7 @@ fn figures() -> GroupFigures {
     GroupFigures {
         regions: vec![(RegionName::new("fra").unwrap(), true), (RegionName::new("dub").unwrap(), false)],
         term: Some(Term(7)),
-        lease_held: true,
+        lease_held: Some(true),
         objectives: Some(Objectives {
             recovery_time_seconds: 300,
             recovery_point_seconds: 10,
@@ -100,6 +100,27 @@ fn the_figures_have_the_names_that_alerts_and_people_know() {
         "notices",
     ] {
         assert!(text.contains(&format!("# TYPE lifeboat_{name} ")), "no {name} in\n{text}");
+    }
+}
+
+#[test]
+fn what_alerts_stand_on_is_counted_and_not_only_named() {
+    let meter = Meter::new("1.2.3");
+    everything(&meter);
+    let text = meter.render();
+    for line in [
+        r#"lifeboat_fence_verify_failures_total{group="orders"} 1"#,
+        r#"lifeboat_unsafe_overrides_total{group="orders",kind="DataLoss"} 1"#,
+        r#"lifeboat_runs_total{group="orders",type="failover",result="failed"} 1"#,
+        r#"lifeboat_primaries_observed{group="orders",target="orders-db"} 1.0"#,
+        r#"lifeboat_lease_held{group="orders"} 1.0"#,
+        r#"lifeboat_region_verdict{group="orders",region="fra",verdict="down"} 1.0"#,
+        r#"lifeboat_notices_total{channel="chat",result="sent"} 1"#,
+        r#"lifeboat_probes_total{region="fra",probe="web",result="healthy"} 1"#,
+        r#"lifeboat_journal_append_duration_seconds_count{result="ok"} 1"#,
+        "lifeboat_store_reachable 1.0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
     }
 }
 

@@ -453,6 +453,24 @@ async fn before_a_fence_it_is_seen_whether_the_destination_follows() {
 }
 
 #[tokio::test]
+async fn a_setting_that_was_raised_on_the_primary_alone_is_a_concern_with_both_figures() {
+    let pair = Pair::start();
+    let driver = open(&pair, &Value::Null);
+    let concerns = async || driver.preflight(&region(Node::Fra), &region(Node::Dub)).await;
+    let about = |concerns: &[lifeboat::port::Concern], what: &str| concerns.iter().any(|one| one.what.contains(what));
+    let sound = concerns().await;
+    for lack in ["runs PostgreSQL", "replay pauses", "more sessions"] {
+        assert!(!about(&sound, lack), "{lack}: {sound:?}");
+    }
+    pair.psql(Node::Fra, "alter system set max_worker_processes = 23");
+    pair.kill(Node::Fra);
+    pair.start_again(Node::Fra);
+    let found = concerns().await;
+    let own = pair.psql(Node::Dub, "show max_worker_processes");
+    assert!(about(&found, &format!("max_worker_processes is {own} in dub and 23 in fra: replay pauses")), "{found:?}");
+}
+
+#[tokio::test]
 async fn where_pg_rewind_cannot_work_the_old_primary_comes_back_through_pg_basebackup() {
     let pair = Pair::start_with("wal_retrieve_retry_interval = 100ms\nwal_log_hints = off");
     let driver = open(&pair, &json!([pair.fence_command()]));

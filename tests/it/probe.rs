@@ -208,7 +208,14 @@ async fn a_certificate_must_be_of_a_trusted_authority_and_of_that_host() {
 #[tokio::test]
 async fn a_dns_server_is_healthy_when_it_answers_as_an_authority() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = [("www", 30, "A", "10.1.0.81"), ("www", 30, "A", "10.1.0.80"), ("text", 30, "TXT", "\"from fra\"")];
+    let lines = [
+        ("www", 30, "A", "10.1.0.81"),
+        ("www", 30, "A", "10.1.0.80"),
+        ("text", 30, "TXT", "\"from fra\""),
+        // What is below is somebody else's: the answer is a referral, and no authority's.
+        ("below", 30, "NS", "ns.below"),
+        ("ns.below", 30, "A", "127.0.0.1"),
+    ];
     let bind = Bind::primary(folder.path(), &lines);
     let server = bind.address().to_string();
     let cases = [
@@ -218,6 +225,7 @@ async fn a_dns_server_is_healthy_when_it_answers_as_an_authority() {
         ("text.dr.test", vec!["from fra"], "healthy", ""),
         ("gone.dr.test", vec![], "unhealthy", "NXDOMAIN"),
         ("www.elsewhere.test", vec![], "unhealthy", "REFUSED"),
+        ("www.below.dr.test", vec![], "unhealthy", "an answer without authority for the zone"),
     ];
     for (name, values, word, words) in cases {
         expect(&ask("dns", json!({"server": server, "name": name, "expect": values})).await, word, words);

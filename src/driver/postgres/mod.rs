@@ -11,6 +11,7 @@
 //! | `program` | programs and fencing agents outside the database |
 //! | `heartbeat` | markers |
 //! | `preflight` | looking ahead |
+//! | `parity` | what both servers must have alike (pure) |
 //!
 //! Promises: those of [`crate::port::Driver`]. State is in the servers alone, so a crash loses nothing here: roles,
 //! positions and the read-only flag are observed anew. Assumes a role that may log in at every member, and for acts one
@@ -23,6 +24,7 @@ mod heartbeat;
 mod observe;
 mod operation;
 mod params;
+mod parity;
 mod preflight;
 mod program;
 

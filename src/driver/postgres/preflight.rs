@@ -10,6 +10,7 @@ use super::{
     client::{LOOK, Members, ask},
     observe::{Reply, loss},
     params::{Member, Method},
+    parity::{self, NOT_SMALLER, SHAPE, Shape},
 };
 use crate::{
     model::{RegionName, Role},
@@ -23,11 +24,9 @@ use crate::{
 pub(super) struct Checked {
     pub(super) region: RegionName,
     pub(super) reply: Reply,
-    /// `server_version_num / 10000`.
-    pub(super) version: i32,
+    pub(super) shape: Shape,
     /// `wal_retrieve_retry_interval`, in milliseconds.
     pub(super) retry_ms: i64,
-    pub(super) max_connections: i64,
     /// `wal_log_hints` or data checksums.
     pub(super) rewindable: bool,
     pub(super) synchronous_standby_names: String,
@@ -39,9 +38,7 @@ pub(super) struct Checked {
     pub(super) slot: Option<String>,
 }
 
-const CHECK: &str = "SELECT current_setting('server_version_num')::int / 10000 AS version, \
-    (SELECT setting::int8 FROM pg_settings WHERE name = 'wal_retrieve_retry_interval') AS retry_ms, \
-    current_setting('max_connections')::int8 AS max_connections, \
+const CHECK: &str = "SELECT (SELECT setting::int8 FROM pg_settings WHERE name = 'wal_retrieve_retry_interval') AS retry_ms, \
     (current_setting('wal_log_hints')::bool OR current_setting('data_checksums')::bool) AS rewindable, \
     current_setting('synchronous_standby_names') AS synchronous_standby_names, \
     has_function_privilege('pg_promote(boolean,integer)', 'execute') AS may_promote, \
@@ -61,13 +58,13 @@ async fn check(members: &Members, member: &Member) -> Result<Checked, Concern> {
 
 async fn read(members: &Members, member: &Member, session: &Session) -> Result<Checked, tokio_postgres::Error> {
     let reply = ask(session, &members.params.table).await?;
+    let shape = Shape::of(&session.query_one(SHAPE, &[&NOT_SMALLER.as_slice()]).await?)?;
     let row = session.query_one(CHECK, &[]).await?;
     Ok(Checked {
         region: member.region.clone(),
         reply,
-        version: row.try_get("version")?,
+        shape,
         retry_ms: row.try_get("retry_ms")?,
-        max_connections: row.try_get("max_connections")?,
         rewindable: row.try_get("rewindable")?,
         synchronous_standby_names: row.try_get("synchronous_standby_names")?,
         may_promote: row.try_get("may_promote")?,
@@ -157,21 +154,7 @@ pub(super) fn judge(from: Option<&Checked>, to: Option<&Checked>) -> Vec<Concern
         judge_primary(from, &mut add);
     }
     if let (Some(from), Some(to)) = (from, to) {
-        if from.version != to.version {
-            add(
-                format!("{} runs PostgreSQL {}, {} runs {}", from.region, from.version, to.region, to.version),
-                "physical replication needs one major version; upgrade the standby",
-            );
-        }
-        if to.max_connections < from.max_connections {
-            add(
-                format!(
-                    "max_connections is {} in {} and {} in {}: replay pauses, and clients find too few connections",
-                    to.max_connections, to.region, from.max_connections, from.region
-                ),
-                "set it at least as high on the standby",
-            );
-        }
+        concerns.extend(parity::judge((from.region.as_str(), &from.shape), (to.region.as_str(), &to.shape)));
     }
     concerns
 }
@@ -287,9 +270,8 @@ mod tests {
                 begun: Vec::new(),
                 marker: None,
             })),
-            version: 15,
+            shape: Shape { version: 150_006, settings: vec![100, 10, 0, 64, 8], reserved: 3, used: 20 },
             retry_ms: 100,
-            max_connections: 100,
             rewindable: true,
             synchronous_standby_names: String::new(),
             may_promote: true,
@@ -308,15 +290,14 @@ mod tests {
     fn each_weakness_raises_one_concern_with_its_figure() {
         type Change = fn(&mut Checked, &mut Checked);
         let (from, to) = (side("fra", false), side("dub", true));
-        let table: [(Change, &str); 11] = [
+        let table: [(Change, &str); 10] = [
             (|_, to| to.retry_ms = 5_000, "is 5000 ms"),
             (|_, to| to.slot = None, "without a replication slot"),
             (|_, to| to.reply = side("dub", false).reply, "found primary"),
             (|_, to| to.replay_paused = true, "replay is paused"),
             (|_, to| to.may_promote = false, "may not promote"),
             (|_, to| to.synchronous_standby_names = "s1".into(), "every commit waits"),
-            (|_, to| to.version = 16, "dub runs 16"),
-            (|_, to| to.max_connections = 50, "max_connections is 50 in dub and 100 in fra"),
+            (|_, to| to.shape.version = 160_002, "dub runs 16"),
             (|from, _| from.may_fence = false, "read-only and end its sessions"),
             (|from, _| from.rewindable = false, "pg_rewind cannot"),
             (|from, _| from.synchronous_standby_names = "s1".into(), "commits hang"),

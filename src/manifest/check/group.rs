@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Notes, World, named_runbooks, repeated_names};
 use crate::{
     manifest::{code::Code, locate::Path, suggest},
-    model::{Automation, MemberRole},
+    model::{Automation, MemberRole, ServiceName},
     spec::{ProtectionGroupSpec, RegionSpec, RunbookSpec, TargetKind},
 };
 
@@ -27,6 +27,7 @@ pub(super) fn check(world: &World<'_>, notes: &mut Notes<'_, ProtectionGroupSpec
             "declare what moves: databases, storages, names",
         );
     }
+    services(world, spec, notes);
     repeated_names(notes, &targets, "target", spec.targets.iter().map(|target| target.name.as_str()));
     for (_, name, key) in named_runbooks(spec) {
         if world.documents.runbook(name).is_none() && !world.documents.is_broken::<RunbookSpec>(name) {
@@ -93,6 +94,21 @@ fn regions(world: &World<'_>, spec: &ProtectionGroupSpec, notes: &mut Notes<'_, 
             notes.add(Code::PreferredCount, &list.at(index).key("role"), message, "make all but one `role: Standby`");
         }
         _ => {}
+    }
+}
+
+/// Services that no region of the group runs: a slip of the pen, which would leave the one that was meant uncovered.
+fn services(world: &World<'_>, spec: &ProtectionGroupSpec, notes: &mut Notes<'_, ProtectionGroupSpec>) {
+    let regions = || spec.regions.iter().filter_map(|region| world.regions.get(&region.name));
+    let known = || regions().flat_map(|region| &region.spec.services);
+    for (index, service) in spec.services.iter().enumerate() {
+        // Regions that say nothing of their services leave it open.
+        if known().next().is_some() && !known().any(|known| known == service) {
+            let names = known().map(ServiceName::as_str);
+            let help = suggest::help(service.as_str(), names, "list it in `services` of the regions where it runs");
+            let message = format!("no region of the group runs a service `{service}`");
+            notes.add(Code::UnknownService, &Path::spec().key("services").at(index), message, help);
+        }
     }
 }
 

@@ -1,11 +1,13 @@
-//! How a group is watched: thresholds, the hold-down, correlated probes, and the groups it stands on.
+//! How a group is watched: thresholds, the hold-down, correlated probes, freezes, and the groups it stands on.
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::{Notes, World, probe};
 use crate::{
-    manifest::{code::Code, locate::Path, suggest},
-    model::{GroupName, ProbeName},
+    manifest::{blackout, code::Code, locate::Path, suggest},
+    model::{Automation, GroupName, ProbeName, Window},
     spec::ProtectionGroupSpec,
 };
 
@@ -18,6 +20,7 @@ pub(super) fn check(world: &World<'_>, notes: &mut Notes<'_, ProtectionGroupSpec
         probe::check(reference, &references.at(index), notes);
     }
     after(world, notes);
+    freezes(notes);
 }
 
 fn ranges(path: &Path, notes: &mut Notes<'_, ProtectionGroupSpec>) {
@@ -60,6 +63,22 @@ fn correlated(world: &World<'_>, path: &Path, notes: &mut Notes<'_, ProtectionGr
             let message = format!("no region of the group has a probe `{probe}`");
             notes.add(Code::UnknownCorrelatedProbe, &probes.at(place), message, help);
         }
+    }
+}
+
+/// Freezes that cannot be read, and freezes without an end: automation would be off, and nobody would see it.
+fn freezes(notes: &mut Notes<'_, ProtectionGroupSpec>) {
+    let mut freezes = match blackout::freezes(notes.document) {
+        Ok(freezes) => freezes,
+        Err(findings) => return notes.findings.extend(findings),
+    };
+    // Dates pass; what comes again every week, without a gap, never does. Then any moment lies in it.
+    freezes.windows.retain(|freeze| matches!(freeze.window, Window::Weekly { .. }));
+    let acts = notes.document.spec.automation != Automation::Manual;
+    if acts && freezes.at(Timestamp::UNIX_EPOCH).is_some_and(|frozen| frozen.until.is_none()) {
+        let message = "every minute of the week lies in a freeze, so nothing would ever start by itself";
+        let help = "make it shorter, or say what is meant with `automation: Manual`";
+        notes.add_at_key(Code::AlwaysFrozen, &Path::spec().key("freezes"), message, help);
     }
 }
 

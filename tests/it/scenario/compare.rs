@@ -8,8 +8,13 @@ use super::{play::Played, story::Story};
 
 /// The difference, line by line; `None`: there is none. `*` in an expected line stands for anything.
 pub(super) fn compare(story: &Story, played: &Played) -> Option<String> {
+    difference_of(&story.transcript, &story.end, played)
+}
+
+/// The same, for any kind of story.
+pub(super) fn difference_of(transcript: &str, end: &Value, played: &Played) -> Option<String> {
     let expected: Vec<String> =
-        story.transcript.lines().map(|line| line.trim_end().to_owned()).chain(end_lines(&story.end)).collect();
+        transcript.lines().map(|line| line.trim_end().to_owned()).chain(end_lines(end)).collect();
     let seen: Vec<String> =
         played.lines.iter().map(|line| line.trim_end().to_owned()).chain(end_lines(&played.end)).collect();
     let same = expected.len() == seen.len() && expected.iter().zip(&seen).all(|(one, other)| like(one, other));

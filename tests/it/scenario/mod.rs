@@ -10,6 +10,7 @@
 //! | `transcript.rs` | from what happened to lines, and to the end |
 //! | `play.rs` | one file, from its beginning to its end |
 //! | `compare.rs` | what was expected against what was seen, and how to accept it |
+//! | `watch/` | the stories of the watch, which have words of their own |
 
 mod compare;
 mod deed;
@@ -18,6 +19,7 @@ mod moment;
 mod play;
 mod story;
 mod transcript;
+mod watch;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 

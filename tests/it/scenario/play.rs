@@ -48,6 +48,7 @@ pub(super) fn play(story: &Story) -> Result<Played, String> {
         files: vec![file],
         files_by_default: false,
         actor: Actor::new("anna").map_err(|error| error.to_string())?,
+        traces: None,
     };
     theatre::play(async { Player::new(story, settings).plays().await })
 }

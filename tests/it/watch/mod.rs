@@ -1,6 +1,7 @@
 //! The standing controller, as processes of the real program: observers that probe real servers, judges that start real runs.
 
 mod cut;
+mod freeze;
 mod frozen;
 mod told;
 

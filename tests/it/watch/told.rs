@@ -7,10 +7,18 @@ use std::{
     time::Duration,
 };
 
+use lifeboat::{
+    app::{App, Typed},
+    model::ObserverReport,
+};
+use serde_json::json;
+
 use super::{LIMIT, judged, observers_with, stage};
 use crate::servers::{
     agent::{Agent, Answer},
-    await_until, free_port,
+    await_until,
+    etcd::{Cluster, Shape},
+    free_port,
 };
 
 fn get(at: SocketAddr, path: &str) -> String {
@@ -56,9 +64,111 @@ fn an_outage_is_told_and_shows_in_the_figures_while_a_receiver_hangs() {
     });
     await_until("the proposal in the status", LIMIT, || judged(&stage)["answer"] == "propose");
     assert!(get(at, "/metrics").contains(r#"region="fra",verdict="down"} 1"#));
+    // What the rounds and the probes see.
+    let figures = get(at, "/metrics");
+    for line in [
+        r#"lifeboat_group_active{group="orders",region="fra"} 1"#,
+        r#"lifeboat_group_epoch{group="orders"} 0"#,
+        r#"lifeboat_group_condition{group="orders",type="Held"} 1"#,
+        r#"lifeboat_group_condition{group="orders",type="Frozen"} 0"#,
+        r#"lifeboat_drill_objective_met{group="orders"} 0"#,
+        r#"lifeboat_probe_up{region="fra",probe="edge"} 0"#,
+        r#"lifeboat_probe_up{region="dub",probe="edge"} 1"#,
+        r#"lifeboat_observer_verdict{group="orders",region="dub",observer="c",verdict="up"} 1"#,
+    ] {
+        assert!(figures.contains(line), "no {line} in\n{figures}");
+    }
+    assert!(!figures.contains("lifeboat_lease_held{"), "nobody has to hold it: {figures}");
+    // Documents that say something else: it goes on, and says that it does not watch them.
+    let text = fs::read_to_string(&documents).unwrap();
+    fs::write(&documents, text.replace("recoveryTimeSeconds: 300", "recoveryTimeSeconds: 301")).unwrap();
+    await_until("documents that changed", LIMIT, || {
+        let ready = get(at, "/readyz?verbose");
+        ready.starts_with("HTTP/1.1 200") && ready.contains("[+] watched: ProtectionGroup/orders changed on disk")
+    });
     // Documents that became wrong: it cannot do its work, and says why.
     fs::write(&documents, "kind: Nonsense\n").unwrap();
     let ready = get(at, "/readyz");
     assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("[-] documents: "), "{ready}");
     assert!(get(at, "/livez").starts_with("HTTP/1.1 200"));
+}
+
+/// The titles that a hook was sent.
+fn titles(hook: &Agent) -> Vec<String> {
+    let title = |body: &str| {
+        serde_json::from_str::<serde_json::Value>(body).unwrap()["data"]["title"].as_str().unwrap().to_owned()
+    };
+    hook.asked().into_iter().map(|asked| title(&asked.body)).collect()
+}
+
+fn count(hook: &Agent, title: &str) -> usize {
+    titles(hook).iter().filter(|told| *told == title).count()
+}
+
+#[test]
+fn an_observer_that_falls_silent_and_a_store_that_is_lost_are_told_once_and_so_is_their_end() {
+    let mut cluster = Cluster::start(&Shape::one());
+    let (mut stage, _fra, _dub) = stage("Manual");
+    let hook = Agent::start("127.0.0.1".parse().unwrap(), |_| Answer::Status(204));
+    let documents = stage.path("orders.yaml");
+    let channel = format!(
+        "---\napiVersion: lifeboat.dev/v1alpha1\nkind: NotificationChannel\nmetadata: {{name: night}}\nspec: {{webhook: {{url: \"{}\"}}}}\n",
+        hook.url("/")
+    );
+    fs::write(&documents, fs::read_to_string(&documents).unwrap() + &channel).unwrap();
+    stage.settings = cluster.environment();
+    let _judge = stage.start("serve --observer a");
+    let other = stage.start("serve --observer b --observe-only");
+    await_until("both observers", LIMIT, || {
+        let status = stage.run("status orders -o json").with(0).json();
+        status[0]["observers"].as_array().is_some_and(|observers| observers.len() == 2)
+    });
+    await_until("the drill that is overdue", LIMIT, || count(&hook, "orders: the drill is overdue") == 1);
+    drop(other);
+    await_until("the observer that fell silent", LIMIT, || count(&hook, "orders: observer b is silent") == 1);
+    let _other = stage.start("serve --observer b --observe-only --no-markers");
+    await_until("the observer that is back", LIMIT, || count(&hook, "orders: observer b reports again") == 1);
+
+    cluster.members[0].kill();
+    let lost = |hook: &Agent, end: &str| {
+        titles(hook).iter().filter(|title| title.starts_with("the store etcd at ") && title.ends_with(end)).count()
+    };
+    await_until("the store that is lost", LIMIT, || lost(&hook, " does not answer") == 1);
+    cluster.members[0].start();
+    await_until("the store that is back", LIMIT, || lost(&hook, " answers again") == 1);
+    assert_eq!(lost(&hook, " does not answer"), 1);
+    assert_eq!(count(&hook, "orders: the drill is overdue"), 1, "{:?}", titles(&hook));
+    stage.run("drill orders --mode rehearse").with(0);
+    await_until("the drill that passed", LIMIT, || count(&hook, "orders: drill orders-1 passed") == 1);
+}
+
+#[tokio::test]
+async fn an_observer_that_has_not_reported_for_a_day_is_named_apart() {
+    let (stage, _fra, _dub) = stage("Manual");
+    let typed = Typed {
+        data_dir: Some(stage.path("data")),
+        files: vec![stage.path("orders.yaml")],
+        actor: Some("anna".into()),
+        store: None,
+    };
+    let app = App::open(lifeboat::app::settle(typed, &|_| None).unwrap()).unwrap();
+    let ago = |hours| jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours);
+    for (observer, at) in [("ams", ago(25)), ("lon", ago(23))] {
+        let report = ObserverReport {
+            observer: observer.into(),
+            group: "orders".parse().unwrap(),
+            at,
+            valid_ms: 6_000,
+            abstains: None,
+            probes: Vec::new(),
+            markers: Vec::new(),
+            judged: None,
+        };
+        app.store.publish(&report).await.unwrap();
+    }
+    let status = stage.run("status orders -o json").with(0).json();
+    let (observers, gone) = (&status[0]["observers"], &status[0]["gone"]);
+    assert_eq!((observers.as_array().unwrap().len(), gone.as_array().unwrap().len()), (1, 1), "{status}");
+    assert_eq!((&observers[0]["report"]["observer"], &gone[0]["observer"]), (&json!("lon"), &json!("ams")), "{status}");
+    stage.run("status orders").with(0).says("observer ams is gone: its last report is from ");
 }
