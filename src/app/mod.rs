@@ -14,21 +14,25 @@ use crate::{
 };
 
 mod arm;
+mod bookkeeping;
 pub mod documents;
 mod drills;
 mod error;
 mod helm;
 mod history;
 pub mod identity;
+mod keys;
 mod looking;
 mod metering;
 mod orders;
 mod outage;
+mod pack;
 mod place;
 mod prepare;
 mod preview;
 mod readiness;
 mod records;
+mod rotation;
 mod route;
 mod runs;
 mod serve;
@@ -43,9 +47,11 @@ mod vitals;
 mod wire;
 
 pub use arm::{Watch, Watching};
+pub use bookkeeping::Entered;
 pub use drills::Scheduled;
 pub use error::{AppError, Fault, go_on};
 pub use helm::Listeners;
+pub use keys::{KeyKind, KeyPlace, LedgerSettings};
 pub use metering::Metered;
 pub use orders::{Order, Told};
 pub use outage::{Outage, Probed};
@@ -65,6 +71,9 @@ pub use supervise::Supervision;
 pub use telemetry::{BadFilter, LogFormat, start as start_log};
 pub use vitals::{Check, Vitals};
 pub use wire::{Tools, Wired, install_crypto};
+
+/// What came of verifying the ledger.
+pub use crate::store::ledger::Checked;
 
 /// How long each step took in one earlier run.
 type Durations = BTreeMap<StepName, Duration>;

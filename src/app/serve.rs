@@ -172,6 +172,9 @@ impl App {
                 }
             }
         }
+        if serving.judges {
+            self.board_ledger(&mut crew);
+        }
         let drills = if serving.judges { Some(self.board_drills(&mut crew, supervision, &tell)) } else { None };
         if let (Some(listener), Some(answering)) = (serving.listener, answering) {
             let vitals = Arc::new(Standing { app: Arc::clone(self), tidings: Arc::clone(&tidings) });

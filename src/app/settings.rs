@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use super::{
     identity,
+    keys::LedgerSettings,
     place::{self, StorePlace},
 };
 use crate::{
@@ -46,6 +47,8 @@ pub struct Settings {
     pub files_by_default: bool,
     /// Who asks.
     pub actor: Actor,
+    /// The ledger: its name, and where its keys are.
+    pub ledger: LedgerSettings,
 }
 
 /// The environment: a name in, a value out.
@@ -74,6 +77,16 @@ pub enum SettingsError {
         found: String,
         /// What is wrong with it.
         why: String,
+    },
+    /// A key of the ledger cannot be found by what is said.
+    #[error(
+        "{from} does not say where the key is: found {found:?}; write file:PATH, env:NAME or command:PROGRAM WORD …"
+    )]
+    Key {
+        /// The variable.
+        from: &'static str,
+        /// What it said.
+        found: String,
     },
     /// Neither `--data-dir` nor a home.
     #[error("there is no folder for the data: neither LIFEBOAT_DATA nor XDG_STATE_HOME nor HOME is set")]
@@ -112,7 +125,7 @@ pub fn settle(typed: Typed, env: Environment<'_>) -> Result<Settings, SettingsEr
         (None, None) => ("the operating system", user.name),
     };
     let actor = Actor::new(found.clone()).map_err(|_| SettingsError::Actor { from, found })?;
-    Ok(Settings { data, store, files, files_by_default, actor })
+    Ok(Settings { data, store, files, files_by_default, actor, ledger: LedgerSettings::read(env)? })
 }
 
 fn from_environment(env: Environment<'_>) -> Vec<PathBuf> {

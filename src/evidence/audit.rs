@@ -135,7 +135,11 @@ impl Audit {
             Role::Record => self.record.as_ref().is_some_and(|key| key.id() == id),
             Role::Ledger => false,
         };
-        if now { Err(format!("the {} key {id} is retired, and no other was added before", role.as_str())) } else { Ok(()) }
+        if now {
+            Err(format!("the {} key {id} is retired, and no other was added before", role.as_str()))
+        } else {
+            Ok(())
+        }
     }
 
     fn run_opened(&mut self, run: RunId, rehearsal: bool) -> Result<(), String> {

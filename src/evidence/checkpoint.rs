@@ -134,7 +134,9 @@ mod tests {
 
     #[test]
     fn a_number_has_one_way_to_be_written() {
-        for text in ["o\n017\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n", "o\n+1\nCQkJ\n", "o\n1\nCQkJ\n", "o\n1\n"] {
+        for text in
+            ["o\n017\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n", "o\n+1\nCQkJ\n", "o\n1\nCQkJ\n", "o\n1\n"]
+        {
             let note = Note { text: text.into(), signatures: Vec::new() };
             assert_eq!(Checkpoint::read(&note), Err(BadCheckpoint::Text), "{text}");
         }

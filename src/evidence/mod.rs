@@ -9,6 +9,7 @@
 //! is wrong. Randomness and time are arguments.
 
 pub mod audit;
+pub mod bundle;
 pub mod checkpoint;
 pub mod envelope;
 pub mod key;

@@ -78,7 +78,8 @@ pub fn holding(height: u32, index: u64, size: u64) -> Option<(Place, std::ops::R
     let tile = first / WIDTH;
     let width = hashes.saturating_sub(tile * WIDTH).min(WIDTH);
     let (from, to) = (first % WIDTH, first % WIDTH + (1 << inside));
-    (to <= width).then_some((Place { level, index: tile, width }, usize::try_from(from).ok()?..usize::try_from(to).ok()?))
+    (to <= width)
+        .then_some((Place { level, index: tile, width }, usize::try_from(from).ok()?..usize::try_from(to).ok()?))
 }
 
 /// A tile with its hashes.

@@ -126,7 +126,11 @@ impl DataKey {
     /// Opens the frame of a blob.
     pub(super) fn open_blob(&self, bytes: &[u8], digest: &[u8; 32]) -> Result<Vec<u8>, BadFrame> {
         let (head, sealed, rest) = split(bytes)?;
-        if head.index == BLOB && rest.is_empty() { self.unseal(&head, Some(digest), sealed) } else { Err(BadFrame::Sealed) }
+        if head.index == BLOB && rest.is_empty() {
+            self.unseal(&head, Some(digest), sealed)
+        } else {
+            Err(BadFrame::Sealed)
+        }
     }
 
     fn unseal(&self, head: &Head, digest: Option<&[u8; 32]>, sealed: &[u8]) -> Result<Vec<u8>, BadFrame> {
@@ -156,7 +160,8 @@ struct Head {
 
 impl Head {
     fn bytes(&self) -> Vec<u8> {
-        let (counter, index, length) = (self.counter.to_be_bytes(), self.index.to_be_bytes(), self.length.to_be_bytes());
+        let (counter, index, length) =
+            (self.counter.to_be_bytes(), self.index.to_be_bytes(), self.length.to_be_bytes());
         [MAGIC.as_slice(), &self.segment, &counter, &index, &length].concat()
     }
 }

@@ -41,7 +41,11 @@ impl Head {
         }
         let id = unhex(&written.id).and_then(|id| id.try_into().ok()).ok_or("its id is not 16 bytes in hexadecimal")?;
         let head = Self { origin: written.origin, id };
-        if head.bytes().ok().as_deref() == Some(bytes) { Ok(head) } else { Err("it was written by another program".into()) }
+        if head.bytes().ok().as_deref() == Some(bytes) {
+            Ok(head)
+        } else {
+            Err("it was written by another program".into())
+        }
     }
 }
 

@@ -46,7 +46,8 @@ impl Files {
         let mark = mark.map(|bytes| self.marked(&bytes)).transpose()?;
         let (head, note) = (self.read_file(HEAD)?, self.read_file(CHECKPOINT)?);
         if let (Some(mark), None) = (&mark, &note) {
-            let what = format!("this machine has seen {} entries ({MARK} beside it), and there is no checkpoint", mark.size);
+            let what =
+                format!("this machine has seen {} entries ({MARK} beside it), and there is no checkpoint", mark.size);
             return Err(LedgerError::WentBack { place: self.place(), what });
         }
         let Some(head) = head else {
@@ -194,7 +195,8 @@ impl Files {
         if state.tidy {
             return Ok(found);
         }
-        let listed = self.means.disk.list().map_err(failed(format!("list the files of the ledger {}", self.place())))?;
+        let listed =
+            self.means.disk.list().map_err(failed(format!("list the files of the ledger {}", self.place())))?;
         let places: Vec<_> = tile::partial(state.edge.size()).iter().map(ToString::to_string).collect();
         for (path, bytes) in listed {
             if let Some(named) = path.strip_prefix("recovered/").filter(|name| !name.ends_with(".entered")) {

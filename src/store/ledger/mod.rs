@@ -143,7 +143,11 @@ impl Ledger for Files {
     fn entries(&self) -> Result<Vec<Vec<u8>>, LedgerError> {
         let _lock = self.locked(false)?;
         self.with(|state| {
-            if state.edge.size() == 0 { Err(LedgerError::None { place: self.place() }) } else { Ok(state.entries.clone()) }
+            if state.edge.size() == 0 {
+                Err(LedgerError::None { place: self.place() })
+            } else {
+                Ok(state.entries.clone())
+            }
         })
     }
 
@@ -159,7 +163,11 @@ impl Ledger for Files {
             let damaged = |what: String| LedgerError::Damaged { place: self.place(), what: format!("{path}: {what}") };
             let digest = digest_of(sha256).ok_or_else(|| damaged("it is named after no digest".into()))?;
             let blob = self.data_key(head).open_blob(&bytes, &digest).map_err(|error| damaged(error.to_string()))?;
-            if tree::sha256(&blob) == digest { Ok(Some(blob)) } else { Err(damaged("it is not what its name says".into())) }
+            if tree::sha256(&blob) == digest {
+                Ok(Some(blob))
+            } else {
+                Err(damaged("it is not what its name says".into()))
+            }
         })
     }
 }

@@ -5,11 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    CHECKPOINT, HEAD, MARK, blob_path, digest_of, disk::Disk, failed,
-    frame::DataKey,
-    head::Head,
-};
+use super::{CHECKPOINT, HEAD, MARK, blob_path, digest_of, disk::Disk, failed, frame::DataKey, head::Head};
 use crate::{
     evidence::{
         audit::{Audit, Audited, Flaw},
@@ -144,7 +140,10 @@ fn entries(pass: &mut Pass<'_>, key: &DataKey, size: u64, audit: &mut Audit) -> 
             }
         }
         if !rest.is_empty() {
-            let what = format!("{} bytes after the last entry of the checkpoint: a crash left them, or they are being written", rest.len());
+            let what = format!(
+                "{} bytes after the last entry of the checkpoint: a crash left them, or they are being written",
+                rest.len()
+            );
             pass.remarks.push(Flaw::new(path, what));
         }
     }
@@ -176,7 +175,8 @@ fn tiles(pass: &mut Pass<'_>, leaves: &[Hash], said: &Checkpoint) -> Result<(), 
 fn signatures(pass: &mut Pass<'_>, origin: &str, note: &[u8], audited: &Audited, trusted: &Trusted) {
     match &audited.record {
         Some(key) if *key != trusted.record => {
-            let what = format!("they end with the record key {}, and the trusted one is {}", key.id(), trusted.record.id());
+            let what =
+                format!("they end with the record key {}, and the trusted one is {}", key.id(), trusted.record.id());
             pass.flaw("entries", what);
         }
         Some(_) | None => {}
@@ -242,7 +242,10 @@ fn mark(
     if !signed {
         pass.flaw(MARK, "it is not signed with a key of this ledger");
     } else if seen.size > said.size {
-        pass.flaw(MARK, format!("this machine has seen {} entries, and the checkpoint is over {}", seen.size, said.size));
+        pass.flaw(
+            MARK,
+            format!("this machine has seen {} entries, and the checkpoint is over {}", seen.size, said.size),
+        );
     } else if let Some(then) = usize::try_from(seen.size).ok().and_then(|size| leaves.get(..size))
         && tree::over(then) != seen.root
     {

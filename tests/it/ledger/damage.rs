@@ -31,7 +31,9 @@ fn passing(variations: fn(&[u8]) -> Vec<(String, Vec<u8>)>) -> Vec<String> {
     all.extend(beside.all().into_iter().map(|(path, bytes)| (false, path, bytes)));
     let work: Vec<_> = all
         .iter()
-        .flat_map(|(inside, path, bytes)| variations(bytes).into_iter().map(move |(what, new)| (*inside, path, what, new)))
+        .flat_map(|(inside, path, bytes)| {
+            variations(bytes).into_iter().map(move |(what, new)| (*inside, path, what, new))
+        })
         .collect();
     assert!(work.len() > 100);
     let half = work.len() / 2;
@@ -71,7 +73,8 @@ fn every_bit_of_every_file_counts() {
 
 #[test]
 fn every_byte_that_is_cut_off_counts() {
-    let passed = passing(|bytes| (0..bytes.len()).map(|cut| (format!("cut to {cut}"), bytes[..cut].to_vec())).collect());
+    let passed =
+        passing(|bytes| (0..bytes.len()).map(|cut| (format!("cut to {cut}"), bytes[..cut].to_vec())).collect());
     assert_eq!(passed, Vec::<String>::new());
 }
 
@@ -102,7 +105,8 @@ fn entries_that_are_swapped_doubled_left_out_or_from_another_ledger_are_noticed(
     let (disk, beside) = small();
     let (frames, others) = (frames(&disk), frames(&small().0));
     let [a, b, c] = frames.as_slice() else { panic!("three entries") };
-    let arrangements = [vec![a, c, b], vec![b, a, c], vec![a, a, b, c], vec![a, b, b], vec![a, c], vec![a, b, &others[2]]];
+    let arrangements =
+        [vec![a, c, b], vec![b, a, c], vec![a, a, b, c], vec![a, b, b], vec![a, c], vec![a, b, &others[2]]];
     for (n, arrangement) in arrangements.into_iter().enumerate() {
         let changed = disk.again();
         changed.put("tile/entries/000", &arrangement.into_iter().flatten().copied().collect::<Vec<_>>());
@@ -122,7 +126,10 @@ fn what_is_damaged_is_not_written_to() {
         changed.put(path, &bytes);
         let before = changed.all();
         let refused = enter(&files(changed.clone(), beside.again()), &[opened(2)], &[]);
-        assert!(matches!(refused, Err(LedgerError::Damaged { .. } | LedgerError::WentBack { .. })), "{path}: {refused:?}");
+        assert!(
+            matches!(refused, Err(LedgerError::Damaged { .. } | LedgerError::WentBack { .. })),
+            "{path}: {refused:?}"
+        );
         assert_eq!(changed.all(), before, "{path}");
     }
 }
@@ -138,7 +145,9 @@ fn an_older_copy_is_caught_by_the_mark_and_without_it_said_to_be_undetectable() 
     assert!(matches!(refused, Err(LedgerError::WentBack { .. })), "{refused:?}");
     let alone = verify(&old, None, &trusted()).unwrap();
     assert_eq!(alone.flaws, []);
-    assert!(alone.remarks.iter().any(|said| said.what.contains("an older copy of the whole folder would not be noticed")));
+    assert!(
+        alone.remarks.iter().any(|said| said.what.contains("an older copy of the whole folder would not be noticed"))
+    );
 }
 
 #[test]
@@ -182,7 +191,8 @@ fn a_checkpoint_without_its_signature_line_is_refused() {
 fn after_a_rotation_the_new_key_signs_and_the_old_one_is_refused() {
     let (disk, beside) = small();
     let next = lifeboat::evidence::key::private_pem(&[5; 32]);
-    let added = What::KeyAdded { role: Role::Ledger, key: key(5).public().into(), requested_by: "anna".parse().unwrap() };
+    let added =
+        What::KeyAdded { role: Role::Ledger, key: key(5).public().into(), requested_by: "anna".parse().unwrap() };
     let rotate = files(disk.clone(), beside.clone()).append(&mut |standing, _| {
         let next_key = Some(SecretString::from(next.clone()));
         Ok(Batch { entries: vec![seal(standing, added.clone())], next_key, ..Batch::default() })
