@@ -40,6 +40,10 @@ const HEARTBEAT: SignedDuration = SignedDuration::from_hours(24);
 /// for it every hour.
 const ELSEWHERE: SignedDuration = SignedDuration::from_hours(2);
 
+/// How often a verification tries again while another process writes, and how long it rests in between.
+const TRIES: u32 = 250;
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Between two looks at whether an entry is due.
 const ROUND: Duration = Duration::from_hours(1);
 
@@ -151,7 +155,7 @@ impl App {
 
     /// What the ledger is called: as its first entry says, or as a new one would be.
     pub(super) fn origin(&self) -> String {
-        let first = self.bookshelf().ok().and_then(|shelf| shelf.files.entries().ok());
+        let first = self.bookshelf().ok().and_then(|books| books.files.entries().ok());
         let first = first.and_then(|entries| Some(statement::read(entries.first()?).ok()?.1.predicate.what));
         match first {
             Some(What::LedgerOpened { origin, .. }) => origin,
@@ -161,25 +165,28 @@ impl App {
 
     /// Brings the ledger up to the store: every run has its entries. What happens to `now` is entered on time, everything else
     /// late.
-    pub(super) async fn enter(&self, now: Option<&RunId>) -> Result<(), AppError> {
-        self.enter_also(now, Vec::new()).await
+    async fn enter(&self, now: Option<&RunId>) -> Result<(), AppError> {
+        self.enter_also(now, false, Vec::new()).await
     }
 
-    async fn enter_also(&self, now: Option<&RunId>, also: Vec<What>) -> Result<(), AppError> {
-        let shelf = self.bookshelf()?;
-        let book = match shelf.files.entries() {
+    /// With `alone`, only what happens to `now`: the rest can wait.
+    async fn enter_also(&self, now: Option<&RunId>, alone: bool, also: Vec<What>) -> Result<(), AppError> {
+        let books = self.bookshelf()?;
+        let book = match books.files.entries() {
             Ok(entries) => Book::of(&entries),
             Err(LedgerError::None { .. }) => Book::default(),
             Err(error) => return Err(ledger(error)),
         };
-        let mut drafts = self.missing(&book, now).await?;
+        let mut drafts = self.missing(&book, now, alone).await?;
         drafts.extend(also.into_iter().map(Draft::on_time));
-        self.append(&shelf, &drafts, None)
+        self.append(&books, &drafts, None)
     }
 
     /// Entries that the store's runs want and the ledger does not have, by group and number.
-    async fn missing(&self, book: &Book, now: Option<&RunId>) -> Result<Vec<Draft>, AppError> {
-        let mut runs = self.store.runs(None).await.map_err(AppError::store("list all runs"))?;
+    async fn missing(&self, book: &Book, now: Option<&RunId>, alone: bool) -> Result<Vec<Draft>, AppError> {
+        let group = now.filter(|_| alone).map(|run| &run.group);
+        let mut runs = self.store.runs(group).await.map_err(AppError::store("list the runs"))?;
+        runs.retain(|summary| !alone || now == Some(&summary.run));
         runs.sort_by(|one, other| one.run.cmp(&other.run));
         let mut drafts = Vec::new();
         for summary in runs {
@@ -220,21 +227,21 @@ impl App {
     /// Appends what is not there yet. A new ledger is opened first, and what crashes left is entered.
     pub(super) fn append(
         &self,
-        shelf: &Bookshelf,
+        books: &Bookshelf,
         drafts: &[Draft],
         next_key: Option<&secrecy::SecretString>,
     ) -> Result<(), AppError> {
         let at = self.clock.now();
         let mut compose = |standing: &Standing, entries: &[Vec<u8>]| {
             let book = Book::of(entries);
-            let own = shelf.record.public().id();
+            let own = books.record.public().id();
             if let Some(record) = book.record.as_ref().filter(|record| **record != own) {
                 let what = format!("entries are signed with the record key {record}, and the one that is set is {own}");
                 return Err(LedgerError::Other { place: self.settings.ledger_folder().display().to_string(), what });
             }
             let mut whats = Vec::new();
             if standing.size == 0 {
-                whats.push((self.opening(&standing.origin, &shelf.record)?, false));
+                whats.push((self.opening(&standing.origin, &books.record)?, false));
             }
             for left in &standing.leftovers {
                 let (file, bytes, sha256) = (left.file.clone(), left.bytes, left.sha256.clone());
@@ -245,11 +252,11 @@ impl App {
             whats.extend(wanted.iter().map(|draft| (draft.what.clone(), draft.late)));
             let entries = whats
                 .into_iter()
-                .map(|(what, late)| seal(at, what, late, standing, &shelf.record))
+                .map(|(what, late)| seal(at, what, late, standing, &books.record))
                 .collect::<Result<_, _>>()?;
             Ok(Batch { entries, blobs, next_key: next_key.cloned() })
         };
-        shelf.files.append(&mut compose).map(|_| ()).map_err(ledger)
+        books.files.append(&mut compose).map(|_| ()).map_err(ledger)
     }
 
     fn opening(&self, origin: &str, record: &SigningKey) -> Result<What, LedgerError> {
@@ -262,22 +269,16 @@ impl App {
         })
     }
 
-    /// Before a run is opened: the ledger must be in order, unless users wait for the run (`goes_on`).
+    /// Before a run is opened, and before its lease is taken: the ledger must be in order. Users who wait (`goes_on`) do not wait
+    /// for what was missed earlier, nor for a ledger that is out of order.
     pub(super) async fn ledger_ready(&self, goes_on: bool) -> Result<(), AppError> {
-        match self.enter(None).await {
-            Ok(()) => Ok(()),
-            Err(error) if goes_on => {
-                loudly(&error);
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
+        if goes_on { Ok(()) } else { self.enter(None).await }
     }
 
     /// After a run was opened and before it acts. Where it must not act without an entry it is ordered to end, which it does
     /// before its first step.
     pub(super) async fn entered_opened(&self, run: &RunId, goes_on: bool) -> Result<(), AppError> {
-        let Err(error) = self.enter(Some(run)).await else { return Ok(()) };
+        let Err(error) = self.enter_also(Some(run), true, Vec::new()).await else { return Ok(()) };
         loudly(&error);
         if goes_on {
             return Ok(());
@@ -303,7 +304,7 @@ impl App {
         };
         let due = last.is_none_or(|last| self.clock.now().duration_since(last) >= HEARTBEAT);
         let beat = due.then(|| What::Heartbeat { version: env!("CARGO_PKG_VERSION").into() });
-        self.enter_also(None, beat.into_iter().collect()).await
+        self.enter_also(None, false, beat.into_iter().collect()).await
     }
 
     /// Beats until the process ends. What fails is tried again an hour later, and is an alarm of `status` meanwhile.
@@ -331,7 +332,7 @@ impl App {
         };
         let before = self.clock.now().checked_sub(grace).unwrap_or(Timestamp::MIN);
         let runs = self.store.runs(Some(group)).await?;
-        let book = match self.bookshelf().and_then(|shelf| shelf.files.entries().map_err(ledger)) {
+        let book = match self.bookshelf().and_then(|books| books.files.entries().map_err(ledger)) {
             Ok(entries) => Book::of(&entries),
             Err(AppError::Ledger { source: LedgerError::None { .. } }) => Book::default(),
             Err(error) => return Ok(Some(said(&error))),
@@ -350,6 +351,7 @@ impl App {
 
     /// All entries, in order.
     pub fn ledger_entries(&self) -> Result<Vec<Entered>, AppError> {
+        self.there()?;
         let entries = self.bookshelf()?.files.entries().map_err(ledger)?;
         let read = |(index, bytes): (u64, &Vec<u8>)| match statement::read(bytes) {
             Ok((_, statement)) => Ok(Entered { index, entry: statement.predicate }),
@@ -361,29 +363,37 @@ impl App {
         (0..).zip(&entries).map(read).collect()
     }
 
-    /// Verifies everything, offline, against the keys that are set or those of somebody else in `trust`: a folder with `ledger.pub` and
-    /// `record.pub`. Runs of the store that are not in the ledger are flaws, too.
+    /// Verifies everything, offline, against the keys that are set or those of somebody else in `trust`: a folder with
+    /// `ledger.pub` and `record.pub`. With `trust` no key is needed but the data key. Runs of the store that are not in the ledger
+    /// are remarked.
     pub async fn verify_ledger(&self, trust: Option<&Path>) -> Result<Checked, AppError> {
-        let keys = self.ledger_keys()?;
-        let read = |name: &str, own: &SigningKey| match trust {
-            None => Ok(own.public().clone()),
-            Some(folder) => public_key(&folder.join(format!("{name}.pub"))),
+        self.there()?;
+        let [ledger_key, record_key] = match trust {
+            Some(folder) => [public_key(&folder.join("ledger.pub"))?, public_key(&folder.join("record.pub"))?],
+            None => self.public_keys()?.map(|(_, key)| key),
         };
-        let trusted =
-            Trusted { ledger: read("ledger", &keys.ledger)?, record: read("record", &keys.record)?, data: keys.data };
+        let trusted = Trusted { ledger: ledger_key, record: record_key, data: self.data_key()? };
         let (disk, beside) = (Folder::at(&self.settings.ledger_folder()), Folder::at(&self.settings.data));
-        let mut checked = verify(&disk, Some(&beside), &trusted).map_err(ledger)?;
-        let runs = self.store.runs(None).await.map_err(AppError::store("list all runs"))?;
-        let entries = self.files_with(keys.ledger, keys.data).entries();
-        if let Ok(entries) = entries {
-            let book = Book::of(&entries);
-            for run in runs.iter().filter(|run| !book.opened.contains(&run.run)) {
-                let what =
-                    format!("the store has run {}, and no entry opens it; the next append makes up for it", run.run);
-                checked.remarks.push(Flaw::new("store", what));
+        let mut tried = 0;
+        let mut checked = loop {
+            match verify(&disk, Some(&beside), &trusted) {
+                Err(LedgerError::Busy { .. }) if tried < TRIES => self.clock.sleep(PAUSE).await,
+                done => break done.map_err(ledger)?,
             }
+            tried += 1;
+        };
+        let runs = self.store.runs(None).await.map_err(AppError::store("list all runs"))?;
+        for run in runs.iter().filter(|run| !checked.audited.opened.contains(&run.run)) {
+            let what = format!("it has run {}, and no entry opens it; the next append makes up for it", run.run);
+            checked.remarks.push(Flaw::new("store", what));
         }
         Ok(checked)
+    }
+
+    /// Refuses where there is no ledger: who only looks makes no keys.
+    fn there(&self) -> Result<(), AppError> {
+        let folder = self.settings.ledger_folder();
+        if folder.exists() { Ok(()) } else { Err(ledger(LedgerError::None { place: folder.display().to_string() })) }
     }
 }
 

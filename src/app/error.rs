@@ -263,7 +263,7 @@ fn ledger_remedy(source: &LedgerError) -> Option<String> {
              ledger.seen away"
                 .into()
         }
-        LedgerError::None { .. } => "the first run, or `lifeboat evidence keygen`, makes one".into(),
+        LedgerError::None { .. } => "the first run makes one; --data-dir or LIFEBOAT_DATA names the folder that it is in".into(),
         LedgerError::Other { .. } => {
             "set the keys and the origin that the ledger was written with; after a rotation that was cut off, \
              `lifeboat evidence keygen --rotate` comes to its end"

@@ -179,10 +179,14 @@ impl App {
         if ledger.public().ed25519().is_none() {
             return Err(self.bad_key(KeyKind::Ledger, "checkpoints are signed with Ed25519, and it is another kind"));
         }
+        Ok(LedgerKeys { ledger, record, data: self.data_key()? })
+    }
+
+    /// Reads the data key alone.
+    pub(super) fn data_key(&self) -> Result<[u8; 32], AppError> {
         let data = STANDARD.decode(self.key_text(KeyKind::Data)?.expose_secret().trim()).ok();
         let data = data.and_then(|bytes| bytes.try_into().ok());
-        let data = data.ok_or_else(|| self.bad_key(KeyKind::Data, "it is not 32 bytes in base64"))?;
-        Ok(LedgerKeys { ledger, record, data })
+        data.ok_or_else(|| self.bad_key(KeyKind::Data, "it is not 32 bytes in base64"))
     }
 
     /// The public halves.

@@ -71,13 +71,13 @@ impl App {
         let added = What::KeyAdded { role, key: named, requested_by: requested_by.clone() };
         let retired = What::KeyRetired { role, id: old, requested_by };
         let draft = |what| Draft { what, late: false, blob: None };
-        let shelf = Bookshelf { files: self.files_with(keys.ledger, keys.data), record: keys.record };
+        let books = Bookshelf { files: self.files_with(keys.ledger, keys.data), record: keys.record };
         match role {
-            Role::Ledger => self.append(&shelf, &[draft(added), draft(retired)], Some(text)),
+            Role::Ledger => self.append(&books, &[draft(added), draft(retired)], Some(text)),
             Role::Record => {
-                self.append(&shelf, &[draft(added)], None)?;
-                let shelf = Bookshelf { files: shelf.files, record: new };
-                self.append(&shelf, &[draft(retired)], None)
+                self.append(&books, &[draft(added)], None)?;
+                let books = Bookshelf { files: books.files, record: new };
+                self.append(&books, &[draft(retired)], None)
             }
         }
     }

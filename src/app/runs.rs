@@ -1,8 +1,8 @@
 //! Starting a run, going on with one, and keeping the record of both.
 //!
 //! A run is driven under a lease, and a record is kept whenever it comes to rest: closed, paused, interrupted, or
-//! stopped by an error (promise S13). It is entered into the ledger before its first act and when it is closed. A later record of the same run replaces it. When the process is killed, no record
-//! is written; `resume` writes it.
+//! stopped by an error (promise S13). A later record of the same run replaces it. When the process is killed, no record
+//! is written; `resume` writes it. A run is entered into the ledger before its first act, and when it is closed.
 
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ impl App {
         stop: watch::Receiver<Stop>,
     ) -> Result<Rested, AppError> {
         self.unless_stopped(&prepared.request.group).await?;
+        let goes_on = prepared.request.kind == RunKind::Failover && !prepared.request.rehearsal;
+        self.ledger_ready(goes_on).await?;
         let mut hold = self.take(&prepared.request.key(), manner, waiting).await?;
         if let Err(moved) = self.still_after(&prepared).await {
             hold.release().await;
@@ -66,11 +68,6 @@ impl App {
         {
             hold.release().await;
             return Err(twice);
-        }
-        let goes_on = prepared.request.kind == RunKind::Failover && !prepared.request.rehearsal;
-        if let Err(error) = self.ledger_ready(goes_on).await {
-            hold.release().await;
-            return Err(error);
         }
         let opened = EventBody::Opened(Box::new(prepared.opened));
         let now = self.clock.now();

@@ -55,6 +55,8 @@ pub struct Audited {
     pub entries: u64,
     /// Runs that were opened.
     pub runs: u64,
+    /// The runs that were opened.
+    pub opened: BTreeSet<RunId>,
     /// Runs that were opened and not closed.
     pub open: Vec<RunId>,
     /// Entries that were made up for.
@@ -100,7 +102,7 @@ impl Audit {
             What::LedgerOpened { .. } | What::LedgerRecovered { .. } | What::Heartbeat { .. } => Ok(()),
             What::KeyAdded { role, key, .. } => self.added(role, &key),
             What::KeyRetired { role, id, .. } => self.retired(role, &id),
-            What::RunOpened { run, rehearsal, .. } => self.run_opened(run, rehearsal),
+            What::RunOpened { run, rehearsal, .. } => self.run_opened(&run, rehearsal),
             What::RunClosed { run, record, .. } => self.run_closed(run, record),
             What::Other => {
                 self.unknown += 1;
@@ -142,7 +144,7 @@ impl Audit {
         }
     }
 
-    fn run_opened(&mut self, run: RunId, rehearsal: bool) -> Result<(), String> {
+    fn run_opened(&mut self, run: &RunId, rehearsal: bool) -> Result<(), String> {
         match self.runs.entry(run.group.clone()).or_default().opened.insert(run.number, rehearsal) {
             None => Ok(()),
             Some(_) => Err(format!("run {run} is opened a second time")),
@@ -193,9 +195,14 @@ impl Audit {
         if self.next == 0 {
             flaws.push(Flaw::new("entries", "there is none, not even the one that opens the ledger"));
         }
+        let runs = self.runs.iter();
+        let opened: BTreeSet<_> = runs
+            .flat_map(|(group, runs)| runs.opened.keys().map(|number| RunId { group: group.clone(), number: *number }))
+            .collect();
         Audited {
             entries: self.next,
-            runs: self.runs.values().map(|runs| runs.opened.len() as u64).sum(),
+            runs: opened.len() as u64,
+            opened,
             open,
             late: self.late,
             unknown: self.unknown,
@@ -260,7 +267,9 @@ mod tests {
 
     fn audited(entries: &[Vec<u8>]) -> Audited {
         let mut audit = Audit::of(ORIGIN);
-        entries.iter().for_each(|entry| audit.entry(entry));
+        for entry in entries {
+            audit.entry(entry);
+        }
         audit.end()
     }
 

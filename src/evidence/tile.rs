@@ -9,6 +9,8 @@ use super::tree::{self, Hash};
 
 /// Hashes in a full tile, and entries in a full bundle.
 pub const WIDTH: u64 = 256;
+/// The same, for slices.
+pub const WIDE: usize = 256;
 
 /// A tile by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

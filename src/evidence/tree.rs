@@ -51,7 +51,7 @@ pub fn over(hashes: &[Hash]) -> Hash {
         [] => sha256(&[]),
         [one] => *one,
         more => {
-            let (left, right) = more.split_at(below(more.len() as u64) as usize);
+            let (left, right) = more.split_at(more.len().next_power_of_two() / 2);
             node(&over(left), &over(right))
         }
     }
@@ -59,7 +59,7 @@ pub fn over(hashes: &[Hash]) -> Hash {
 
 /// The largest power of two below `size`, which is at least 2.
 fn below(size: u64) -> u64 {
-    1 << (63 - size.saturating_sub(1).max(1).leading_zeros())
+    size.next_power_of_two() / 2
 }
 
 /// The root over leaves `low` to `high`, without `high`. `low` is a multiple of the largest power of two that fits.
@@ -185,20 +185,21 @@ pub fn consistent(from: u64, old: &Hash, to: u64, new: &Hash, proof: &[Hash]) ->
 mod tests {
     use super::*;
 
+    fn at(index: u64) -> usize {
+        usize::try_from(index).unwrap()
+    }
+
     fn leaves(size: u64) -> Vec<Hash> {
         (0..size).map(|n| leaf(n.to_string().as_bytes())).collect()
     }
 
     fn subtrees(leaves: &[Hash]) -> impl FnMut(u32, u64) -> Result<Hash, ()> + '_ {
-        |height, index| {
-            let (low, high) = ((index << height) as usize, ((index + 1) << height) as usize);
-            leaves.get(low..high).map(over).ok_or(())
-        }
+        |height, index| leaves.get(at(index << height)..at((index + 1) << height)).map(over).ok_or(())
     }
 
     #[test]
     fn the_roots_are_those_of_the_standard() {
-        let hex = |hash: Hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |hash: Hash| crate::evidence::key::hex(&hash);
         // RFC 9162 section 2.1.1: the empty tree is SHA-256 of nothing (FIPS 180-4); the leaf of nothing is SHA-256 of 00.
         assert_eq!(hex(over(&[])), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(hex(leaf(&[])), "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
@@ -208,10 +209,10 @@ mod tests {
     fn every_leaf_is_proved_to_be_in_every_tree_and_in_no_other_place() {
         let all = leaves(40);
         for size in 1..=40_u64 {
-            let root = over(&all[..size as usize]);
+            let root = over(&all[..at(size)]);
             for index in 0..size {
                 let proof = inclusion(&mut subtrees(&all), index, size).unwrap();
-                let own = &all[index as usize];
+                let own = &all[at(index)];
                 assert!(included(own, index, size, &proof, &root), "{index} of {size}");
                 assert!(!included(own, index + 1, size, &proof, &root), "{index} of {size}, one further");
                 assert!(!included(&leaf(b"other"), index, size, &proof, &root), "{index} of {size}, another leaf");
@@ -226,9 +227,9 @@ mod tests {
     fn every_tree_is_proved_to_begin_every_longer_one_and_no_changed_one() {
         let all = leaves(40);
         for to in 1..=40_u64 {
-            let new = over(&all[..to as usize]);
+            let new = over(&all[..at(to)]);
             for from in 1..=to {
-                let old = over(&all[..from as usize]);
+                let old = over(&all[..at(from)]);
                 let proof = consistency(&mut subtrees(&all), from, to).unwrap();
                 assert!(consistent(from, &old, to, &new, &proof), "{from} in {to}");
                 assert!(!consistent(from, &leaf(b"other"), to, &new, &proof), "{from} in {to}, another beginning");

@@ -43,11 +43,12 @@ fn closing(entries: &[Vec<u8>], run: &RunId) -> Option<Closed> {
     for (index, entry) in (0..).zip(entries) {
         let (envelope, statement) = statement::read(entry).ok()?;
         match statement.predicate.what {
-            What::LedgerOpened { record_key: named, .. } => key = named.key().ok(),
             What::RunClosed { run: closed, record, .. } if closed == *run => {
                 return Some(Closed { index, envelope, record, key: key? });
             }
-            What::KeyAdded { role: Role::Record, key: named, .. } => key = named.key().ok(),
+            What::LedgerOpened { record_key: named, .. } | What::KeyAdded { role: Role::Record, key: named, .. } => {
+                key = named.key().ok();
+            }
             _ => {}
         }
     }
@@ -65,8 +66,8 @@ impl App {
         }
         let file = self.settings.ledger_folder().join("checkpoint");
         let checkpoint = fs::read_to_string(&file).map_err(machine(format!("read {}", file.display())))?;
-        let shelf = self.bookshelf()?;
-        let entries = shelf.files.entries().map_err(ledger)?;
+        let books = self.bookshelf()?;
+        let entries = books.files.entries().map_err(ledger)?;
         let missing = |what: String| AppError::Missing {
             what,
             remedy: format!(
@@ -78,10 +79,10 @@ impl App {
         let Some(record) = &found.record else {
             return Err(missing(format!("the entry that closes run {run} names no record")));
         };
-        let blob = shelf.files.blob(&record.sha256).map_err(ledger)?;
+        let blob = books.files.blob(&record.sha256).map_err(ledger)?;
         let blob = blob.ok_or_else(|| missing(format!("the record {} of run {run} is missing", record.sha256)))?;
         let files = files(run, &checkpoint, &entries, &found, blob, self.ledger_keys()?.ledger.public());
-        write(to, files.ok_or_else(|| missing("the checkpoint of the ledger cannot be read".into()))?)
+        write(to, &files.ok_or_else(|| missing("the checkpoint of the ledger cannot be read".into()))?)
     }
 }
 
@@ -135,7 +136,7 @@ fn files(
 }
 
 /// Writes them, and their sums at last.
-fn write(to: &Path, files: Vec<(&'static str, Vec<u8>)>) -> Result<Vec<PathBuf>, AppError> {
+fn write(to: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<Vec<PathBuf>, AppError> {
     let mut written = Vec::new();
     let mut sums = String::new();
     let mut one = |name: &str, bytes: &[u8]| {
@@ -144,9 +145,9 @@ fn write(to: &Path, files: Vec<(&'static str, Vec<u8>)>) -> Result<Vec<PathBuf>,
         written.push(file);
         Ok::<_, AppError>(())
     };
-    for (name, bytes) in &files {
+    for (name, bytes) in files {
         one(name, bytes)?;
-        sums.push_str(&format!("{}  {name}\n", hex(&tree::sha256(bytes))));
+        sums.extend([hex(&tree::sha256(bytes)).as_str(), "  ", name, "\n"]);
     }
     one("SHA256SUMS", sums.as_bytes())?;
     Ok(written)

@@ -16,7 +16,8 @@ Examples:
   lifeboat evidence export orders-17 ./orders-17
   lifeboat evidence export orders-17 ./orders-17 -o json
 
-The folder is new or empty. Its VERIFY.md has the commands: openssl, Python with `cryptography`, Go with `golang.org/x/mod`.")]
+The folder is new or empty. Its VERIFY.md has the commands: openssl, Python with `cryptography`, Go
+with `golang.org/x/mod`.")]
 pub(super) struct Args {
     /// The run; it is closed.
     #[arg(value_name = "RUN")]

@@ -21,9 +21,9 @@ Examples:
   lifeboat evidence keygen --rotate record
   lifeboat evidence keygen -o json
 
-Keys are files of mode 0600 in keys/ of the data folder, unless LIFEBOAT_LEDGER_KEY, LIFEBOAT_RECORD_KEY or LIFEBOAT_DATA_KEY says
-otherwise. A rotation is an entry, signed with the old key, that names the new one. The data key is not rotated: entries are
-not sealed anew.")]
+Keys are files of mode 0600 in keys/ of the data folder, unless LIFEBOAT_LEDGER_KEY,
+LIFEBOAT_RECORD_KEY or LIFEBOAT_DATA_KEY says otherwise. A rotation is an entry, signed with the old
+key, that names the new one. The data key is not rotated: entries are not sealed anew.")]
 pub(super) struct Args {
     /// Make a new key for this, and retire the old one.
     #[arg(long, value_enum, value_name = "KEY")]
@@ -38,7 +38,7 @@ enum Rotated {
     Record,
 }
 
-pub(super) fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
+pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = desk.app()?;
     let made = app.make_keys()?;
     for file in &made {

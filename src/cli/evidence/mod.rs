@@ -21,8 +21,9 @@ Examples:
   lifeboat evidence export orders-17 ./for-the-auditor
   lifeboat evidence keygen --rotate record
 
-A record is kept of every run whenever it comes to rest: also of paused, cancelled and failed ones. Every run is entered into
-the ledger, in the data folder, before its first act and when it is closed.
+A record is kept of every run whenever it comes to rest: also of paused, cancelled and failed ones.
+Every run is entered into the ledger, in the data folder, before its first act and when it is
+closed.
 
 Environment:
   LIFEBOAT_LEDGER_ORIGIN  the ledger's name, when it is made; default HOST/ledger
@@ -50,6 +51,6 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::List(args) => list::run(&args, desk),
         Verb::Verify(args) => verify::run(args, desk).await,
         Verb::Export(args) => export::run(&args, desk),
-        Verb::Keygen(args) => keygen::run(args, desk),
+        Verb::Keygen(args) => keygen::run(&args, desk),
     }
 }

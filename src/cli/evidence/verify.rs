@@ -30,8 +30,8 @@ Exit codes:
   4  a key cannot be used
   5  the ledger cannot be read, or another process writes to it
 
-What it cannot see: an older copy of the whole folder, ledger.seen included, and what a person with the keys wrote anew. Keep
-checkpoints in another place.")]
+What it cannot see: an older copy of the whole folder, ledger.seen included, and what a person
+with the keys wrote anew. Keep checkpoints in another place.")]
 pub(super) struct Args {
     /// Folder with the public keys to trust: ledger.pub and record.pub; default: those of the keys that are set.
     #[arg(long, value_name = "DIR")]

@@ -202,7 +202,7 @@ impl Files {
             if let Some(named) = path.strip_prefix("recovered/").filter(|name| !name.ends_with(".entered")) {
                 let Some((sha256, file)) = named.split_once('-') else { continue };
                 found.push(Leftover { file: file.replace('_', "/"), bytes, sha256: sha256.to_owned() });
-            } else if path.ends_with(".next") || (path.contains(".p/") && !places.contains(&path)) {
+            } else if path.rsplit('.').next() == Some("next") || (path.contains(".p/") && !places.contains(&path)) {
                 // Of an append that did not come to its end: nothing names it.
                 self.means.disk.remove(&path).map_err(failed(format!("remove {path} of {}", self.place())))?;
             }

@@ -12,7 +12,7 @@ use crate::{
         checkpoint::Checkpoint,
         key::{PublicKey, hex},
         note::{Note, Verifier},
-        tile::{self, WIDTH},
+        tile::{self, WIDE, WIDTH},
         tree::{self, Hash},
     },
     port::LedgerError,
@@ -157,7 +157,7 @@ fn tiles(pass: &mut Pass<'_>, leaves: &[Hash], said: &Checkpoint) -> Result<(), 
     }
     let (mut level, mut hashes) = (0, leaves.to_vec());
     while !hashes.is_empty() {
-        for (index, content) in (0..).zip(hashes.chunks(WIDTH as usize)) {
+        for (index, content) in (0..).zip(hashes.chunks(WIDE)) {
             let path = tile::Place { level, index, width: content.len() as u64 }.to_string();
             // Where entries are missing, a tile has another width than its file; the missing entries are the flaw.
             let Some(bytes) = pass.expect(&path)? else { continue };
@@ -165,7 +165,7 @@ fn tiles(pass: &mut Pass<'_>, leaves: &[Hash], said: &Checkpoint) -> Result<(), 
                 pass.flaw(path, "it does not hold the hashes of the entries");
             }
         }
-        hashes = hashes.chunks_exact(WIDTH as usize).map(tree::over).collect();
+        hashes = hashes.chunks_exact(WIDE).map(tree::over).collect();
         level += 1;
     }
     Ok(())

@@ -64,7 +64,7 @@ fn story(seed: u64) {
     let (disk, beside) = (Memory::default(), Memory::default());
     let mut acknowledged = Vec::new();
     if dice.below(4) > 0 {
-        let many = if dice.below(10) == 0 { 250 + dice.below(8) } else { dice.below(5) };
+        let many = if dice.in_thousand(20) { 250 + dice.below(8) } else { dice.below(5) };
         let whats: Vec<_> = (0..many).map(|n| beat(format!("first.{n}"))).collect();
         enter(&files(disk.clone(), beside.clone()), &whats, &[]).unwrap();
         acknowledged.extend((0..many).map(|n| format!("first.{n}")));
@@ -77,9 +77,9 @@ fn story(seed: u64) {
     // The mark is on the disk beside, which dies with the other.
     let (n, on_mark) = (1 + dice.below(40), dice.below(8) == 0);
     if on_mark {
-        beside.meets(1 + n % 3, fault)
+        beside.meets(1 + n % 3, fault);
     } else {
-        disk.meets(n, fault)
+        disk.meets(n, fault);
     }
     let tried = appends(&disk, &beside, &mut dice, &mut acknowledged);
     let (disk, beside) = (disk.again(), beside.again());

@@ -16,6 +16,8 @@ mod crash;
 mod damage;
 mod go;
 mod memory;
+mod pack;
+mod program;
 
 use memory::Memory;
 
