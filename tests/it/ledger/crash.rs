@@ -4,7 +4,11 @@
 use std::collections::BTreeSet;
 
 use lifeboat::{
-    evidence::statement::{self, What},
+    evidence::{
+        checkpoint::Checkpoint,
+        note::Note,
+        statement::{self, What},
+    },
     port::{Ledger as _, LedgerError},
 };
 
@@ -30,6 +34,23 @@ fn told(disk: &Memory, beside: &Memory) -> (Vec<String>, u64) {
         }
     }
     (names, recovered)
+}
+
+/// Bytes after the frames of the checkpointed entries, by the files alone.
+fn torn(disk: &Memory) -> u64 {
+    let all = disk.all();
+    let size = all.get("checkpoint").map_or(0, |bytes| Checkpoint::read(&Note::parse(bytes).unwrap()).unwrap().size);
+    let (mut entries, mut torn) = (0, 0);
+    for (_, bytes) in all.iter().filter(|(path, _)| path.starts_with("tile/entries/")) {
+        let (mut rest, mut inside) = (bytes.as_slice(), 0);
+        while entries < size && inside < 256 {
+            let length = u32::from_be_bytes(rest[32..36].try_into().unwrap()) as usize;
+            rest = &rest[36 + length + 16..];
+            (entries, inside) = (entries + 1, inside + 1);
+        }
+        torn += rest.len() as u64;
+    }
+    torn
 }
 
 /// What is in `recovered/`, entered or not.
@@ -83,6 +104,7 @@ fn story(seed: u64) {
     }
     let tried = appends(&disk, &beside, &mut dice, &mut acknowledged);
     let (disk, beside) = (disk.again(), beside.again());
+    let left = torn(&disk);
     // The new process writes once more, and then everything is told.
     enter(&files(disk.clone(), beside.clone()), &[beat("after".into())], &[])
         .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
@@ -94,7 +116,7 @@ fn story(seed: u64) {
     }
     expected.push("after".into());
     assert_eq!(names, expected, "seed {seed}");
-    assert_eq!(recovered, put_aside(&disk), "seed {seed}: bytes were dropped in silence");
+    assert_eq!((recovered, put_aside(&disk)), (left, left), "seed {seed}: bytes were dropped in silence");
     assert_eq!(flaws(&disk, Some(&beside)), Vec::<String>::new(), "seed {seed}");
 }
 
@@ -120,11 +142,12 @@ fn at_each_write_of_an_append_a_kill_leaves_the_entry_in_or_out_and_nothing_betw
             let (disk, beside) = (disk.again(), beside.again());
             let (names, _) = told(&disk, &beside);
             ends.insert(names.len());
+            let left = torn(&disk);
             enter(&files(disk.clone(), beside.clone()), &[beat("y".into())], &[]).unwrap();
             assert_eq!(flaws(&disk, Some(&beside)), Vec::<String>::new(), "write {n}, {tenths} tenths");
             let (names, recovered) = told(&disk, &beside);
             assert_eq!(names.last().map(String::as_str), Some("y"));
-            assert_eq!(recovered, put_aside(&disk), "write {n}");
+            assert_eq!((recovered, put_aside(&disk)), (left, left), "write {n}");
         }
     }
     assert_eq!(ends.into_iter().collect::<Vec<_>>(), [0, 1]);
