@@ -18,6 +18,9 @@
 //! 7. **Rest.** The run closes, or it pauses and says what would let it go on. [`evidence::Record`] is made from the journal
 //!    alone: phases of the recovery time, estimated and measured loss, persons, exceptions.
 //!
+//! Before its first act, and when it is closed, the run is entered into the signed ledger ([`store::ledger`], its entries
+//! [`evidence::statement`]); a ledger that cannot be written stops everything but a real failover.
+//!
 //! A crash anywhere is a process that stops between two of these; the next holder folds the journal, records that what was
 //! acting is unknown, and begins at 3.
 //!

@@ -5,7 +5,7 @@ use crate::{
     evidence::RecordError,
     manifest::Finding,
     model::{Firing, GroupName, RunId},
-    port::{LeaseError, StoreError},
+    port::{LeaseError, LedgerError, StoreError},
     store::etcd,
 };
 
@@ -117,6 +117,13 @@ pub enum AppError {
         #[source]
         source: Box<AppError>,
     },
+    /// The ledger did not do what it was asked.
+    #[error("the ledger is out of order")]
+    Ledger {
+        /// Why.
+        #[source]
+        source: LedgerError,
+    },
     /// The machine did not do what it was asked.
     #[error("could not {intent}")]
     Machine {
@@ -146,6 +153,7 @@ impl AppError {
             | Self::Missing { .. }
             | Self::Route(_) => Fault::Usage,
             Self::Store { source, .. } | Self::Engine(EngineError::Journal { source, .. }) => store_fault(source),
+            Self::Ledger { source } => ledger_fault(source),
             Self::Lease(_) | Self::Unkept { .. } | Self::Engine(EngineError::LeaseLost { .. }) => Fault::Unavailable,
             Self::Engine(EngineError::Illegal { .. } | EngineError::NoDriver { .. })
             | Self::Driver { .. }
@@ -197,6 +205,7 @@ impl AppError {
             Self::Ended { .. } => {
                 Some("this is a defect of lifeboat: start it again, and please report it with its last lines".into())
             }
+            Self::Ledger { source } => ledger_remedy(source),
             Self::Drilled { run, .. } => Some(format!("`lifeboat run show {run}` shows how it stands")),
             Self::Driver { .. } => Some("correct the target's settings in the documents".into()),
             Self::Settings(_)
@@ -230,6 +239,42 @@ fn out_of_reach(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Opt
             Some("check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into())
         }
     }
+}
+
+fn ledger_fault(source: &LedgerError) -> Fault {
+    match source {
+        LedgerError::None { .. } => Fault::Usage,
+        LedgerError::Busy { .. } | LedgerError::Disk { .. } => Fault::Unavailable,
+        LedgerError::Damaged { .. } | LedgerError::WentBack { .. } | LedgerError::Other { .. } => Fault::Refused,
+        LedgerError::Entry(_) => Fault::Failure,
+    }
+}
+
+fn ledger_remedy(source: &LedgerError) -> Option<String> {
+    let text = match source {
+        LedgerError::Busy { place, .. } => format!("see which process it is (`fuser {place}/lock`) and try again"),
+        LedgerError::Damaged { .. } => {
+            "keep the folder as it is and put a copy of it beside; `lifeboat evidence verify` says all that is wrong. Nothing is \
+             written to it until it is as it was: restore it from a copy, or begin another with --data-dir"
+                .into()
+        }
+        LedgerError::WentBack { .. } => {
+            "somebody put an older copy back, or entries were taken out: restore the newest copy. If that is what was meant, move \
+             ledger.seen away"
+                .into()
+        }
+        LedgerError::None { .. } => "the first run makes one; --data-dir or LIFEBOAT_DATA names the folder that it is in".into(),
+        LedgerError::Other { .. } => {
+            "set the keys and the origin that the ledger was written with; after a rotation that was cut off, \
+             `lifeboat evidence keygen --rotate` comes to its end"
+                .into()
+        }
+        LedgerError::Disk { .. } => {
+            "check the folder that --data-dir or LIFEBOAT_DATA names: space, permissions, a local disk".into()
+        }
+        LedgerError::Entry(_) => return None,
+    };
+    Some(text)
 }
 
 fn store_fault(source: &StoreError) -> Fault {

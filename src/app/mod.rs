@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod arm;
+mod bookkeeping;
 mod bulletin;
 pub mod documents;
 mod drills;
@@ -22,17 +23,20 @@ mod helm;
 mod history;
 pub mod identity;
 mod isolated;
+mod keys;
 mod live;
 mod looking;
 mod metering;
 mod orders;
 mod outage;
+mod pack;
 mod place;
 mod prepare;
 mod preview;
 mod readiness;
 mod records;
 mod reports;
+mod rotation;
 mod rounds;
 mod route;
 mod runs;
@@ -49,9 +53,11 @@ mod vitals;
 mod wire;
 
 pub use arm::{Watch, Watching};
+pub use bookkeeping::Entered;
 pub use drills::Scheduled;
 pub use error::{AppError, Fault, go_on};
 pub use helm::Listeners;
+pub use keys::{KeyKind, KeyPlace, LedgerSettings};
 pub use live::{Lived, Turn, Turning};
 pub use metering::Metered;
 pub use orders::{Order, Told};
@@ -74,6 +80,9 @@ pub use telemetry::{BadFilter, LogFormat, start as start_log};
 pub use traces::Collector;
 pub use vitals::{Check, Vitals};
 pub use wire::{Tools, Wired, install_crypto};
+
+/// What came of verifying the ledger.
+pub use crate::store::ledger::Checked;
 
 /// How long each step took in one earlier run.
 type Durations = BTreeMap<StepName, Duration>;

@@ -2,7 +2,7 @@
 //!
 //! A run is driven under a lease, and a record is kept whenever it comes to rest: closed, paused, interrupted, or
 //! stopped by an error (promise S13). A later record of the same run replaces it. When the process is killed, no record
-//! is written; `resume` writes it.
+//! is written; `resume` writes it. A run is entered into the ledger before its first act, and when it is closed.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     decide::{self, Rest},
     engine::{self, Engine, Hold, Options, Progress, Stop},
     evidence::Record,
-    model::{CommandBody, Event, EventBody, Run, RunId, RunState, Term},
+    model::{CommandBody, Event, EventBody, Run, RunId, RunKind, RunState, Term},
     port::{Drivers, LeaseKey, LeaseState},
 };
 
@@ -37,6 +37,8 @@ pub struct Rested {
     pub rest: Rest,
     /// Where that is, where this process kept it.
     pub kept: Option<Kept>,
+    /// What kept it out of the ledger until now; `None`: it is in.
+    pub unentered: Option<String>,
 }
 
 /// Told while waiting for a lease that another process holds.
@@ -53,6 +55,8 @@ impl App {
         stop: watch::Receiver<Stop>,
     ) -> Result<Rested, AppError> {
         self.unless_stopped(&prepared.request.group).await?;
+        let goes_on = prepared.request.kind == RunKind::Failover && !prepared.request.rehearsal;
+        self.ledger_ready(goes_on).await?;
         let mut hold = self.take(&prepared.request.key(), manner, waiting).await?;
         if let Err(moved) = self.still_after(&prepared).await {
             hold.release().await;
@@ -75,9 +79,13 @@ impl App {
             }
         };
         let run = Run::open(id.clone(), &first)
-            .map_err(|source| AppError::Engine(engine::EngineError::Illegal { run: id, source }))?;
+            .map_err(|source| AppError::Engine(engine::EngineError::Illegal { run: id.clone(), source }))?;
         progress.event(&first, &run);
         drop(first);
+        if let Err(error) = self.entered_opened(&id, goes_on).await {
+            hold.release().await;
+            return Err(error);
+        }
         let rested = self.drive(run, &mut hold, &prepared.drivers, manner, progress, stop).await;
         hold.release().await;
         self.trace(&rested).await;
@@ -114,7 +122,8 @@ impl App {
         if let Some(outcome) = run.closed() {
             // Its process may have been killed between the end and the record (promise S13).
             let (record, kept) = self.keep(id).await?;
-            return Ok(Rested { run, record, kept: Some(kept), rest: Rest::Closed(outcome) });
+            let unentered = self.entered(None).await;
+            return Ok(Rested { run, record, kept: Some(kept), rest: Rest::Closed(outcome), unentered });
         }
         // What would keep it from going on is found before another process is kept from it.
         let drivers = self.tools.open(run.plan())?;
@@ -215,10 +224,11 @@ impl App {
         let engine = Engine { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), options };
         let driven = engine.drive(run, hold, drivers, progress, stop).await;
         let kept = self.keep(&id).await;
+        let unentered = self.entered(Some(&id)).await;
         let rest = driven?;
         let (record, kept) = kept?;
         let run = record.replay().map_err(AppError::Record)?;
-        Ok(Rested { run, record, rest, kept: Some(kept) })
+        Ok(Rested { run, record, rest, kept: Some(kept), unentered })
     }
 
     /// A run with its events.

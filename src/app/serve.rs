@@ -182,6 +182,7 @@ impl App {
         self.board_documents(&mut crew, &papers, &tidings);
         if serving.judges {
             self.board_store(&mut crew, &tidings);
+            self.board_ledger(&mut crew);
         }
         let drills = if serving.judges { Some(self.board_drills(&mut crew, supervision, &tell)) } else { None };
         if let (Some(listener), Some(answering)) = (serving.listener, answering) {

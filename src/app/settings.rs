@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use super::{
     identity,
+    keys::LedgerSettings,
     place::{self, StorePlace},
     traces::Collector,
 };
@@ -49,6 +50,8 @@ pub struct Settings {
     pub actor: Actor,
     /// Who is told of runs that ended; `None`: nobody.
     pub traces: Option<Collector>,
+    /// The ledger: its name, and where its keys are.
+    pub ledger: LedgerSettings,
 }
 
 /// The environment: a name in, a value out.
@@ -77,6 +80,16 @@ pub enum SettingsError {
         found: String,
         /// What is wrong with it.
         why: String,
+    },
+    /// A key of the ledger cannot be found by what is said.
+    #[error(
+        "{from} does not say where the key is: found {found:?}; write file:PATH, env:NAME or command:PROGRAM WORD …"
+    )]
+    Key {
+        /// The variable.
+        from: &'static str,
+        /// What it said.
+        found: String,
     },
     /// Neither `--data-dir` nor a home.
     #[error("there is no folder for the data: neither LIFEBOAT_DATA nor XDG_STATE_HOME nor HOME is set")]
@@ -115,7 +128,8 @@ pub fn settle(typed: Typed, env: Environment<'_>) -> Result<Settings, SettingsEr
         (None, None) => ("the operating system", user.name),
     };
     let actor = Actor::new(found.clone()).map_err(|_| SettingsError::Actor { from, found })?;
-    Ok(Settings { data, store, files, files_by_default, actor, traces: Collector::of(env) })
+    let (traces, ledger) = (Collector::of(env), LedgerSettings::read(env)?);
+    Ok(Settings { data, store, files, files_by_default, actor, traces, ledger })
 }
 
 fn from_environment(env: Environment<'_>) -> Vec<PathBuf> {

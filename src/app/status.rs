@@ -143,11 +143,13 @@ impl App {
             None => None,
         };
         let lease = self.store.lease(&LeaseKey { group: name.clone(), rehearsal: false }).await;
+        let mut alarms = serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default();
+        alarms.extend(self.ledger_alarm(name).await.map_err(AppError::store("list the runs"))?);
         Ok(Status {
             group: name.clone(),
             term: lease.map_err(AppError::store(format!("look at the lease on {name}")))?.term,
             stopped: self.stopped(name).await?,
-            alarms: serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default(),
+            alarms,
             serves,
             frozen: group.watch.freezes.at(now),
             objectives: group.objectives,

@@ -126,6 +126,7 @@ pub(super) async fn start(
     manner: Manner,
     listening: Option<(Supervision, Underway)>,
 ) -> Result<Rested, Complaint> {
+    keys(&desk.screen, app);
     let (supervision, underway) = match listening {
         Some(listening) => listening,
         None => listen(desk)?,
@@ -133,6 +134,18 @@ pub(super) async fn start(
     let mut told = Told::new(&desk.screen, underway);
     let mut waiting = waiting(&desk.screen);
     Ok(app.start(prepared, manner, &mut waiting, &mut told, supervision.stop()).await?)
+}
+
+/// Makes the ledger's keys on first need, and says so. What fails is said, and weighed where the run is opened.
+pub(super) fn keys(screen: &Screen, app: &App) {
+    match app.make_keys() {
+        Ok(made) => {
+            for file in made {
+                screen.remark(format_args!("made {}; keep a copy of it in another place", file.display()));
+            }
+        }
+        Err(error) => screen.warn(format_args!("the ledger has no keys: {error}")),
+    }
 }
 
 /// Listens to Ctrl-C, and says what is waited for.

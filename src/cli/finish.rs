@@ -30,6 +30,7 @@ pub(super) fn described(rested: &Rested) -> Value {
         "file": rested.kept.as_ref().map(|kept| &kept.file),
         "advice": advice::of_run(&rested.run),
         "record": rested.record,
+        "notInTheLedger": rested.unentered,
     })
 }
 
@@ -55,6 +56,9 @@ fn people(screen: &Screen, rested: &Rested) {
     }
     if let Some(kept) = &rested.kept {
         screen.line(format_args!("  record         {}", kept.file.display()));
+    }
+    if let Some(why) = &rested.unentered {
+        screen.warn(format_args!("{} is not in the ledger yet; the next append makes up for it. {why}", run.id));
     }
     for line in advice::of_run(run) {
         screen.line(format_args!("  {} {line}", tint(Tone::Dim, "->")));

@@ -52,6 +52,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let app = Arc::new(desk.app()?);
+    begin::keys(&desk.screen, &app);
     let (supervision, underway) = begin::listen(desk)?;
     let observer = args.observer.unwrap_or_else(identity::host);
     let screen = Arc::clone(&desk.screen);

@@ -3,17 +3,30 @@
 //! It promises that the same events give the same record, that nothing in the record was not in the journal, and that a
 //! run that is not closed, or in which a step failed or was left out by a person, never reads as a success. Words of the
 //! record are only added, never changed: records of years are compared.
+//!
+//! The ledger that proves it is made of [`statement`]s in DSSE [`envelope`]s, signed with [`key`]s, over which a [`tree`] of hashes
+//! grows that is kept in [`tile`]s and named by [`checkpoint`]s, which are signed [`note`]s. [`audit`] reads the entries and says what
+//! is wrong. Randomness and time are arguments.
 
+pub mod audit;
+pub mod bundle;
+pub mod checkpoint;
+pub mod envelope;
 mod judgement;
+pub mod key;
 mod measure;
+pub mod note;
 mod path;
 mod phases;
 mod record;
 mod redact;
+pub mod statement;
 mod step;
 #[cfg(test)]
 mod tests;
+pub mod tile;
 mod timeline;
+pub mod tree;
 
 pub use judgement::{Bearing, Conclusion, Finding, Judgement, Severity};
 pub use measure::{Measures, Overhead, RecoveryPoint, RecoveryTime, TargetLoss, Verdict};

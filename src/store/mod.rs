@@ -7,9 +7,12 @@
 //! 3. A group's runs are numbered from 1 without a gap, rehearsals included (promise S13).
 //! 4. At most one run under one lease key is open (promise S6).
 //!
+//! The ledger ([`ledger`]) is a store of its own: plain files that any tool can read, whatever the journals are in.
+//!
 //! A future that is dropped before it resolved may or may not have written: read the journal to know.
 
 pub mod etcd;
+pub mod ledger;
 pub mod memory;
 mod rules;
 pub mod sqlite;

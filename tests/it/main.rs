@@ -24,6 +24,7 @@ mod engine;
 mod evidence;
 mod fuzz;
 mod general;
+mod ledger;
 mod manifest;
 mod matrix;
 mod memory;

@@ -48,7 +48,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
             let rest = Rest::Closed(*outcome);
             let Some(run) = so_far else { return Ok(Exit::Failure) };
             let record = app.build(&id).await?;
-            return Ok(finish::finish(desk, &Rested { run, record, rest, kept: None }));
+            return Ok(finish::finish(desk, &Rested { run, record, rest, kept: None, unentered: None }));
         }
         let seen = so_far.as_ref().map_or(after, |run| run.seq);
         tokio::select! {

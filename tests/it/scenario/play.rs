@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use lifeboat::{
-    app::{Settings, StorePlace},
+    app::{LedgerSettings, Settings, StorePlace},
     model::{Actor, Run, RunState},
     port::{Journal as _, Stops as _},
 };
@@ -49,6 +49,7 @@ pub(super) fn play(story: &Story) -> Result<Played, String> {
         files_by_default: false,
         actor: Actor::new("anna").map_err(|error| error.to_string())?,
         traces: None,
+        ledger: LedgerSettings::default(),
     };
     theatre::play(async { Player::new(story, settings).plays().await })
 }

@@ -1,56 +1,29 @@
-//! `lifeboat evidence`.
+//! `lifeboat evidence show`.
 
-mod controls;
-mod population;
-mod report;
-
-use clap::Subcommand;
-
-use super::{
-    Desk,
-    complaint::Complaint,
-    exit::Exit,
-    record,
-    screen::{Format, Screen},
-};
-use crate::{app::AppError, evidence::Record, model::RunId};
-
-/// Look at evidence records.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  lifeboat evidence show orders-17
-  lifeboat evidence show orders-17 -o json > orders-17.json
-  lifeboat evidence report orders-17 --into orders-17.html
-  lifeboat evidence population > runs.csv
-
-A record is kept of every run whenever it comes to rest: also of paused, cancelled and failed ones.")]
-pub(super) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Show the record of a run as it was kept.
-    #[command(after_help = "Examples:\n  lifeboat evidence show orders-17")]
-    Show {
-        /// The run.
-        #[arg(value_name = "RUN")]
-        run: RunId,
+use crate::{
+    app::AppError,
+    cli::{
+        Desk,
+        complaint::Complaint,
+        exit::Exit,
+        record,
+        screen::{Format, Screen},
     },
-    Report(report::Args),
-    Population(population::Args),
-    Controls(controls::Args),
+    evidence::Record,
+    model::RunId,
+};
+
+/// Show the record of a run as it was kept.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  lifeboat evidence show orders-17")]
+pub(super) struct Args {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: RunId,
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
-    match args.verb {
-        Verb::Show { run } => show(&run, desk).await,
-        Verb::Report(args) => report::run(args, desk).await,
-        Verb::Population(args) => population::run(args, desk).await,
-        Verb::Controls(_) => controls::run(desk),
-    }
+    show(&args.run, desk).await
 }
 
 async fn show(run: &RunId, desk: &Desk) -> Result<Exit, Complaint> {

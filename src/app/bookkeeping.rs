@@ -1,0 +1,434 @@
+//! Entering runs into the ledger: opened before the first act, closed when they are (promise S13).
+//!
+//! Every append looks at all runs of the store first and makes up for what has no entry: a process was killed, or the ledger was out of
+//! order. Such entries are marked late. Entries are known by their run, so what two processes want to enter at once is entered
+//! once; and a crash anywhere means that the next append enters it.
+//!
+//! A ledger that cannot be written keeps a drill, a switchover and a failback from acting. A failover goes on: users wait. It is
+//! said in the log and with the result, `status` alarms, and the entry is made up for.
+//!
+//! Files are read and written in place, like the records: an append takes milliseconds, and at most two seconds where another
+//! process holds the ledger.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{App, AppError, Order, StorePlace, identity, keys::draw, supervise::Crew};
+use crate::{
+    evidence::{
+        Record,
+        audit::Flaw,
+        key::SigningKey,
+        statement::{self, Blob, Entry, NamedKey, Role, What},
+    },
+    model::{CommandBody, RunId},
+    port::{Batch, Ledger as _, LedgerError, Standing, StoreError},
+    store::ledger::{Checked, Files, Folder, Means, Trusted, verify},
+};
+
+/// A quiet ledger has an entry at least this often.
+const HEARTBEAT: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long the ledger of this machine may know nothing of a run: another machine on the same cluster drove it, and this one makes up
+/// for it every hour.
+const ELSEWHERE: SignedDuration = SignedDuration::from_hours(2);
+
+/// How often a verification tries again while another process writes, and how long it rests in between.
+const TRIES: u32 = 250;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Between two looks at whether an entry is due.
+const ROUND: Duration = Duration::from_hours(1);
+
+/// What the entries say about what is entered already.
+#[derive(Debug, Default)]
+struct Book {
+    opened: BTreeSet<RunId>,
+    closed: BTreeSet<RunId>,
+    /// The id of the key that signs entries now.
+    record: Option<String>,
+    /// When the last entry was made.
+    last: Option<Timestamp>,
+}
+
+impl Book {
+    fn of(entries: &[Vec<u8>]) -> Self {
+        let mut book = Self::default();
+        for entry in entries {
+            // What cannot be read is for `verify` to say: it is no entry of a run.
+            let Ok((_, statement)) = statement::read(entry) else { continue };
+            book.last = Some(statement.predicate.at);
+            match statement.predicate.what {
+                What::RunOpened { run, .. } => drop(book.opened.insert(run)),
+                What::RunClosed { run, .. } => drop(book.closed.insert(run)),
+                What::LedgerOpened { record_key: key, .. } | What::KeyAdded { role: Role::Record, key, .. } => {
+                    book.record = Some(key.id);
+                }
+                What::LedgerRecovered { .. }
+                | What::KeyAdded { role: Role::Ledger, .. }
+                | What::KeyRetired { .. }
+                | What::Heartbeat { .. }
+                | What::Other => {}
+            }
+        }
+        book
+    }
+
+    fn has(&self, what: &What) -> bool {
+        match what {
+            What::RunOpened { run, .. } => self.opened.contains(run),
+            What::RunClosed { run, .. } => self.closed.contains(run),
+            What::LedgerOpened { .. }
+            | What::LedgerRecovered { .. }
+            | What::KeyAdded { .. }
+            | What::KeyRetired { .. }
+            | What::Heartbeat { .. }
+            | What::Other => false,
+        }
+    }
+}
+
+/// An entry that is to be made, with the blob that it names.
+pub(super) struct Draft {
+    pub(super) what: What,
+    pub(super) late: bool,
+    pub(super) blob: Option<Vec<u8>>,
+}
+
+impl Draft {
+    fn on_time(what: What) -> Self {
+        Self { what, late: false, blob: None }
+    }
+}
+
+/// An entry of the ledger, read.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Entered {
+    /// Its number, from 0.
+    pub index: u64,
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// Where the ledger is.
+pub(super) struct Bookshelf {
+    pub(super) files: Files,
+    pub(super) record: SigningKey,
+}
+
+/// The error of a ledger, said with its place and remedy.
+pub(super) fn ledger(source: LedgerError) -> AppError {
+    AppError::Ledger { source }
+}
+
+impl App {
+    /// The ledger, with the keys read now. Nothing is read or written yet.
+    pub(super) fn bookshelf(&self) -> Result<Bookshelf, AppError> {
+        self.make_keys()?;
+        let keys = self.ledger_keys()?;
+        let files = self.files_with(keys.ledger, keys.data);
+        Ok(Bookshelf { files, record: keys.record })
+    }
+
+    /// The ledger, to be written with this key.
+    pub(super) fn files_with(&self, key: SigningKey, data: [u8; 32]) -> Files {
+        let folder = self.settings.ledger_folder();
+        let insists = self.settings.ledger.origin.is_some();
+        let (disk, beside) = (Box::new(Folder::at(&folder)), Box::new(Folder::at(&self.settings.data)));
+        let origin = self.new_origin();
+        Files::new(Means { disk, beside, key, data, origin, insists, draw: draw::<16> })
+    }
+
+    /// What a new ledger is called.
+    fn new_origin(&self) -> String {
+        let host = || format!("{}/ledger", identity::host().replace([' ', '+'], "-"));
+        self.settings.ledger.origin.clone().unwrap_or_else(host)
+    }
+
+    /// What the ledger is called: as its first entry says, or as a new one would be.
+    pub(super) fn origin(&self) -> String {
+        let first = self.bookshelf().ok().and_then(|books| books.files.entries().ok());
+        let first = first.and_then(|entries| Some(statement::read(entries.first()?).ok()?.1.predicate.what));
+        match first {
+            Some(What::LedgerOpened { origin, .. }) => origin,
+            Some(_) | None => self.new_origin(),
+        }
+    }
+
+    /// Brings the ledger up to the store: every run has its entries. What happens to `now` is entered on time, everything else
+    /// late.
+    async fn enter(&self, now: Option<&RunId>) -> Result<(), AppError> {
+        self.enter_also(now, false, Vec::new()).await
+    }
+
+    /// With `alone`, only what happens to `now`: the rest can wait.
+    async fn enter_also(&self, now: Option<&RunId>, alone: bool, also: Vec<What>) -> Result<(), AppError> {
+        let books = self.bookshelf()?;
+        let book = match books.files.entries() {
+            Ok(entries) => Book::of(&entries),
+            Err(LedgerError::None { .. }) => Book::default(),
+            Err(error) => return Err(ledger(error)),
+        };
+        let mut drafts = self.missing(&book, now, alone).await?;
+        drafts.extend(also.into_iter().map(Draft::on_time));
+        self.append(&books, &drafts, None)
+    }
+
+    /// Entries that the store's runs want and the ledger does not have, by group and number.
+    async fn missing(&self, book: &Book, now: Option<&RunId>, alone: bool) -> Result<Vec<Draft>, AppError> {
+        let group = now.filter(|_| alone).map(|run| &run.group);
+        let mut runs = self.store.runs(group).await.map_err(AppError::store("list the runs"))?;
+        runs.retain(|summary| !alone || now == Some(&summary.run));
+        runs.sort_by(|one, other| one.run.cmp(&other.run));
+        let mut drafts = Vec::new();
+        for summary in runs {
+            let run = &summary.run;
+            let late = now != Some(run);
+            let (opened, closed) = (book.opened.contains(run), book.closed.contains(run));
+            if opened && (closed || summary.closed.is_none()) {
+                continue;
+            }
+            let (_, events) = self.read(run).await?;
+            let Some(crate::model::EventBody::Opened(first)) = events.first().map(|event| event.body.clone()) else {
+                continue;
+            };
+            if !opened {
+                let what = What::RunOpened {
+                    run: run.clone(),
+                    run_kind: summary.kind,
+                    rehearsal: summary.rehearsal,
+                    drill: summary.drill,
+                    source: summary.source.clone(),
+                    destination: summary.destination.clone(),
+                    requested_by: first.requested_by.clone(),
+                    opened_at: summary.opened_at,
+                    plan: first.digest.clone(),
+                };
+                drafts.push(Draft { what, late, blob: None });
+            }
+            if let Some((closed_at, outcome)) = summary.closed {
+                let blob = Record::of(run, events).ok().and_then(|record| serde_json::to_vec(&record).ok());
+                let record = blob.as_deref().map(Blob::of);
+                let what = What::RunClosed { run: run.clone(), outcome, closed_at, record };
+                drafts.push(Draft { what, late, blob });
+            }
+        }
+        Ok(drafts)
+    }
+
+    /// Appends what is not there yet. A new ledger is opened first, and what crashes left is entered.
+    pub(super) fn append(
+        &self,
+        books: &Bookshelf,
+        drafts: &[Draft],
+        next_key: Option<&secrecy::SecretString>,
+    ) -> Result<(), AppError> {
+        let at = self.clock.now();
+        let mut compose = |standing: &Standing, entries: &[Vec<u8>]| {
+            let book = Book::of(entries);
+            let own = books.record.public().id();
+            if let Some(record) = book.record.as_ref().filter(|record| **record != own) {
+                let what = format!("entries are signed with the record key {record}, and the one that is set is {own}");
+                return Err(LedgerError::Other { place: self.settings.ledger_folder().display().to_string(), what });
+            }
+            let mut whats = Vec::new();
+            if standing.size == 0 {
+                whats.push((self.opening(&standing.origin, &books.record)?, false));
+            }
+            for left in &standing.leftovers {
+                let (file, bytes, sha256) = (left.file.clone(), left.bytes, left.sha256.clone());
+                whats.push((What::LedgerRecovered { file, bytes, sha256 }, false));
+            }
+            let wanted = drafts.iter().filter(|draft| !book.has(&draft.what)).collect::<Vec<_>>();
+            let blobs = wanted.iter().filter_map(|draft| draft.blob.clone()).collect();
+            whats.extend(wanted.iter().map(|draft| (draft.what.clone(), draft.late)));
+            let entries = whats
+                .into_iter()
+                .map(|(what, late)| seal(at, what, late, standing, &books.record))
+                .collect::<Result<_, _>>()?;
+            Ok(Batch { entries, blobs, next_key: next_key.cloned() })
+        };
+        books.files.append(&mut compose).map(|_| ()).map_err(ledger)
+    }
+
+    fn opening(&self, origin: &str, record: &SigningKey) -> Result<What, LedgerError> {
+        let keys = self.ledger_keys().map_err(|error| LedgerError::Entry(Box::new(error)))?;
+        Ok(What::LedgerOpened {
+            origin: origin.to_owned(),
+            ledger_key: NamedKey::from(keys.ledger.public()),
+            record_key: NamedKey::from(record.public()),
+            version: env!("CARGO_PKG_VERSION").into(),
+        })
+    }
+
+    /// Before a run is opened, and before its lease is taken: the ledger must be in order. Users who wait (`goes_on`) do not wait
+    /// for what was missed earlier, nor for a ledger that is out of order.
+    pub(super) async fn ledger_ready(&self, goes_on: bool) -> Result<(), AppError> {
+        if goes_on { Ok(()) } else { self.enter(None).await }
+    }
+
+    /// After a run was opened and before it acts. Where it must not act without an entry it is ordered to end, which it does
+    /// before its first step.
+    pub(super) async fn entered_opened(&self, run: &RunId, goes_on: bool) -> Result<(), AppError> {
+        let Err(error) = self.enter_also(Some(run), true, Vec::new()).await else { return Ok(()) };
+        loudly(&error);
+        if goes_on {
+            return Ok(());
+        }
+        let reason = format!("it cannot be entered into the ledger: {}", super::error::whole(&error));
+        let body = CommandBody::Cancel { unwind: false };
+        self.order(run, Order { body, reason, expected_term: None }).await.map(|_| ())
+    }
+
+    /// Whenever a run came to rest. Gives what keeps it out of the ledger.
+    pub(super) async fn entered(&self, now: Option<&RunId>) -> Option<String> {
+        let error = self.enter(now).await.err()?;
+        loudly(&error);
+        Some(said(&error))
+    }
+
+    /// Once a day, and whatever is missing. `serve` asks every hour.
+    pub async fn ledger_beat(&self) -> Result<(), AppError> {
+        let last = match self.bookshelf()?.files.entries() {
+            Ok(entries) => Book::of(&entries).last,
+            Err(LedgerError::None { .. }) => None,
+            Err(error) => return Err(ledger(error)),
+        };
+        let due = last.is_none_or(|last| self.clock.now().duration_since(last) >= HEARTBEAT);
+        let beat = due.then(|| What::Heartbeat { version: env!("CARGO_PKG_VERSION").into() });
+        self.enter_also(None, false, beat.into_iter().collect()).await
+    }
+
+    /// Beats until the process ends. What fails is tried again an hour later, and is an alarm of `status` meanwhile.
+    pub(super) fn board_ledger(self: &Arc<Self>, crew: &mut Crew) {
+        let app = Arc::clone(self);
+        crew.board("ledger".into(), async move {
+            loop {
+                if let Err(error) = app.ledger_beat().await {
+                    tracing::error!("the ledger was not written to: {}", said(&error));
+                }
+                app.clock.sleep(ROUND).await;
+            }
+        });
+    }
+
+    /// What keeps the ledger from saying all that the store knows of a group; `None`: nothing. Looks, and writes nothing.
+    pub(super) async fn ledger_alarm(&self, group: &crate::model::GroupName) -> Result<Option<String>, StoreError> {
+        // A machine that never had to do with a run has no ledger.
+        if !self.settings.keys().exists() && !self.settings.ledger_folder().exists() {
+            return Ok(None);
+        }
+        let grace = match self.settings.store {
+            StorePlace::File(_) => SignedDuration::ZERO,
+            StorePlace::Etcd(_) => ELSEWHERE,
+        };
+        let before = self.clock.now().checked_sub(grace).unwrap_or(Timestamp::MIN);
+        let runs = self.store.runs(Some(group)).await?;
+        let book = match self.bookshelf().and_then(|books| books.files.entries().map_err(ledger)) {
+            Ok(entries) => Book::of(&entries),
+            Err(AppError::Ledger { source: LedgerError::None { .. } }) => Book::default(),
+            Err(error) => return Ok(Some(said(&error))),
+        };
+        let missing: Vec<_> = runs
+            .iter()
+            .filter(|run| run.opened_at <= before)
+            .filter(|run| !book.opened.contains(&run.run) || (run.closed.is_some() && !book.closed.contains(&run.run)))
+            .map(|run| run.run.to_string())
+            .collect();
+        if missing.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(format!("not in the ledger yet: {}; the next append makes up for it", missing.join(", "))))
+    }
+
+    /// All entries, in order.
+    pub fn ledger_entries(&self) -> Result<Vec<Entered>, AppError> {
+        self.there()?;
+        let entries = self.bookshelf()?.files.entries().map_err(ledger)?;
+        let read = |(index, bytes): (u64, &Vec<u8>)| match statement::read(bytes) {
+            Ok((_, statement)) => Ok(Entered { index, entry: statement.predicate }),
+            Err(error) => Err(AppError::Missing {
+                what: format!("entry {index} cannot be read: {error}"),
+                remedy: "`lifeboat evidence verify` says all that is wrong".into(),
+            }),
+        };
+        (0..).zip(&entries).map(read).collect()
+    }
+
+    /// Verifies everything, offline, against the keys that are set or those of somebody else in `trust`: a folder with
+    /// `ledger.pub` and `record.pub`. With `trust` no key is needed but the data key. Runs of the store that are not in the ledger
+    /// are remarked.
+    pub async fn verify_ledger(&self, trust: Option<&Path>) -> Result<Checked, AppError> {
+        self.there()?;
+        let [ledger_key, record_key] = match trust {
+            Some(folder) => [public_key(&folder.join("ledger.pub"))?, public_key(&folder.join("record.pub"))?],
+            None => self.public_keys()?.map(|(_, key)| key),
+        };
+        let trusted = Trusted { ledger: ledger_key, record: record_key, data: self.data_key()? };
+        let (disk, beside) = (Folder::at(&self.settings.ledger_folder()), Folder::at(&self.settings.data));
+        let mut tried = 0;
+        let mut checked = loop {
+            match verify(&disk, Some(&beside), &trusted) {
+                Err(LedgerError::Busy { .. }) if tried < TRIES => self.clock.sleep(PAUSE).await,
+                done => break done.map_err(ledger)?,
+            }
+            tried += 1;
+        };
+        let runs = self.store.runs(None).await.map_err(AppError::store("list all runs"))?;
+        for run in runs.iter().filter(|run| !checked.audited.opened.contains(&run.run)) {
+            let what = format!("it has run {}, and no entry opens it; the next append makes up for it", run.run);
+            checked.remarks.push(Flaw::new("store", what));
+        }
+        Ok(checked)
+    }
+
+    /// Refuses where there is no ledger: who only looks makes no keys.
+    fn there(&self) -> Result<(), AppError> {
+        let folder = self.settings.ledger_folder();
+        if folder.exists() { Ok(()) } else { Err(ledger(LedgerError::None { place: folder.display().to_string() })) }
+    }
+}
+
+fn seal(at: Timestamp, what: What, late: bool, standing: &Standing, key: &SigningKey) -> Result<Vec<u8>, LedgerError> {
+    let salt = draw().map_err(|error: io::Error| LedgerError::Entry(Box::new(error)))?;
+    let entry = Entry::new(at, salt, what);
+    let entry = if late { entry.late() } else { entry };
+    entry.seal(&standing.root, key).map_err(|error| LedgerError::Entry(Box::new(error)))
+}
+
+fn loudly(error: &AppError) {
+    tracing::error!("a run is not in the ledger: {}", said(error));
+}
+
+/// An error with its remedy, in one line.
+pub(super) fn said(error: &AppError) -> String {
+    let whole = super::error::whole(error);
+    error.remedy().map_or_else(|| whole.clone(), |remedy| format!("{whole}; {remedy}"))
+}
+
+fn public_key(file: &Path) -> Result<crate::evidence::key::PublicKey, AppError> {
+    let at = |what: String| AppError::Missing { what, remedy: "a public key as PEM is needed".into() };
+    let text =
+        std::fs::read_to_string(file).map_err(|error| at(format!("{} cannot be read: {error}", file.display())))?;
+    crate::evidence::key::PublicKey::from_pem(&text).map_err(|error| at(format!("{}: {error}", file.display())))
+}
+
+impl super::Settings {
+    /// The folder of the ledger.
+    pub fn ledger_folder(&self) -> PathBuf {
+        self.data.join("ledger")
+    }
+
+    /// The folder of the keys.
+    pub fn keys(&self) -> PathBuf {
+        self.data.join("keys")
+    }
+}

@@ -1,0 +1,154 @@
+//! What an auditor carries away: the evidence of one run, and how to check it with tools that are not ours.
+//!
+//! The folder is new or empty, and nothing outside it is touched. A crash in the middle leaves a folder without `SHA256SUMS`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    App, AppError,
+    bookkeeping::ledger,
+    keys::{machine, put},
+};
+use crate::{
+    evidence::{
+        bundle::{Proof, sigstore},
+        checkpoint::Checkpoint,
+        envelope::Envelope,
+        key::{Algorithm, PublicKey, hex},
+        note::{Note, Verifier},
+        statement::{self, Blob, Role, What},
+        tree,
+    },
+    model::RunId,
+    port::Ledger as _,
+};
+
+const VERIFY: &str = include_str!("VERIFY.md");
+
+/// The entry that closes the run, with what is needed to check it.
+struct Closed {
+    index: u64,
+    envelope: Envelope,
+    record: Option<Blob>,
+    /// What signed it.
+    key: PublicKey,
+}
+
+/// Finds the entry that closes the run, and the key that signed entries then.
+fn closing(entries: &[Vec<u8>], run: &RunId) -> Option<Closed> {
+    let mut key = None;
+    for (index, entry) in (0..).zip(entries) {
+        let (envelope, statement) = statement::read(entry).ok()?;
+        match statement.predicate.what {
+            What::RunClosed { run: closed, record, .. } if closed == *run => {
+                return Some(Closed { index, envelope, record, key: key? });
+            }
+            What::LedgerOpened { record_key: named, .. } | What::KeyAdded { role: Role::Record, key: named, .. } => {
+                key = named.key().ok();
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+impl App {
+    /// Writes the evidence of a closed run into `to`, and says which files.
+    pub fn export(&self, run: &RunId, to: &Path) -> Result<Vec<PathBuf>, AppError> {
+        if fs::read_dir(to).is_ok_and(|mut inside| inside.next().is_some()) {
+            return Err(AppError::Refused {
+                what: format!("{} is not empty", to.display()),
+                remedy: "name a folder that is not there yet".into(),
+            });
+        }
+        let file = self.settings.ledger_folder().join("checkpoint");
+        let checkpoint = fs::read_to_string(&file).map_err(machine(format!("read {}", file.display())))?;
+        let books = self.bookshelf()?;
+        let entries = books.files.entries().map_err(ledger)?;
+        let missing = |what: String| AppError::Missing {
+            what,
+            remedy: format!(
+                "`lifeboat run show {run}` shows how the run stands, `lifeboat evidence list` what is entered"
+            ),
+        };
+        let found =
+            closing(&entries, run).ok_or_else(|| missing(format!("no entry of the ledger closes run {run}")))?;
+        let Some(record) = &found.record else {
+            return Err(missing(format!("the entry that closes run {run} names no record")));
+        };
+        let blob = books.files.blob(&record.sha256).map_err(ledger)?;
+        let blob = blob.ok_or_else(|| missing(format!("the record {} of run {run} is missing", record.sha256)))?;
+        let files = files(run, &checkpoint, &entries, &found, blob, self.ledger_keys()?.ledger.public());
+        write(to, &files.ok_or_else(|| missing("the checkpoint of the ledger cannot be read".into()))?)
+    }
+}
+
+/// The files by their names, in order.
+fn files(
+    run: &RunId,
+    checkpoint: &str,
+    entries: &[Vec<u8>],
+    found: &Closed,
+    record: Vec<u8>,
+    ledger: &PublicKey,
+) -> Option<Vec<(&'static str, Vec<u8>)>> {
+    let said = Checkpoint::read(&Note::parse(checkpoint.as_bytes()).ok()?).ok()?;
+    let leaves: Vec<_> = entries.iter().map(|entry| tree::leaf(entry)).collect();
+    let mut subtrees = |height: u32, index: u64| {
+        let at = |index: u64| usize::try_from(index << height).map_err(|_| ());
+        leaves.get(at(index)?..at(index + 1)?).map(tree::over).ok_or(())
+    };
+    let path = tree::inclusion(&mut subtrees, found.index, said.size).ok()?;
+    let proof = Proof { index: found.index, path, checkpoint };
+    let verifier = Verifier::new(&said.origin, ledger).ok()?;
+    let entry = entries.get(usize::try_from(found.index).ok()?)?;
+    let mut sigstore = serde_json::to_vec_pretty(&sigstore(&found.envelope)).ok()?;
+    sigstore.push(b'\n');
+    let openssl = match found.key.algorithm() {
+        Algorithm::Ed25519 => {
+            "pkeyutl -verify -pubin -inkey keys/record.pub -rawin -in \"$work/entry\" -sigfile \"$work/entry.sig\""
+        }
+        Algorithm::P256 => "dgst -sha256 -verify keys/record.pub -signature \"$work/entry.sig\" \"$work/entry\"",
+    };
+    let verify = VERIFY
+        .replace("{RUN}", &run.to_string())
+        .replace("{INDEX}", &found.index.to_string())
+        .replace("{ORIGIN}", &said.origin)
+        .replace("{SIZE}", &said.size.to_string())
+        .replace("{RECORD_KEY}", &found.key.id())
+        .replace("{LEDGER_KEY}", &ledger.id())
+        .replace("{LEDGER_ID}", &hex(&verifier.id()))
+        .replace("{OPENSSL_RECORD}", openssl);
+    Some(vec![
+        ("VERIFY.md", verify.into_bytes()),
+        ("checkpoint", checkpoint.as_bytes().to_vec()),
+        ("keys/ledger.pub", ledger.pem().into_bytes()),
+        ("keys/ledger.vkey", format!("{verifier}\n").into_bytes()),
+        ("keys/record.pub", found.key.pem().into_bytes()),
+        ("record.dsse.json", entry.clone()),
+        ("record.json", record),
+        ("record.sigstore.json", sigstore),
+        ("record.tlog-proof", proof.to_string().into_bytes()),
+    ])
+}
+
+/// Writes them, and their sums at last.
+fn write(to: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<Vec<PathBuf>, AppError> {
+    let mut written = Vec::new();
+    let mut sums = String::new();
+    let mut one = |name: &str, bytes: &[u8]| {
+        let file = to.join(name);
+        put(&file, bytes, 0o644).map_err(machine(format!("write {}", file.display())))?;
+        written.push(file);
+        Ok::<_, AppError>(())
+    };
+    for (name, bytes) in files {
+        one(name, bytes)?;
+        sums.extend([hex(&tree::sha256(bytes)).as_str(), "  ", name, "\n"]);
+    }
+    one("SHA256SUMS", sums.as_bytes())?;
+    Ok(written)
+}

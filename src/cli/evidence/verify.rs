@@ -1,0 +1,88 @@
+//! `lifeboat evidence verify`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::{
+    app::Checked,
+    cli::{
+        Desk,
+        complaint::Complaint,
+        exit::Exit,
+        screen::{Format, Screen, Tone, tint},
+    },
+    evidence::{audit::Flaw, key::hex},
+};
+
+/// Verify the whole ledger, offline: signatures, tree, tiles, frames, entries, records, rotations, and that no run is missing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat evidence verify
+  lifeboat evidence verify -o json
+  lifeboat evidence verify --trust ./keys-from-the-auditor
+
+Exit codes:
+  0  it is as it was written
+  1  it is not: every flaw is listed with its place
+  2  there is no ledger, or a key of --trust cannot be read
+  4  a key cannot be used
+  5  the ledger cannot be read, or another process writes to it
+
+What it cannot see: an older copy of the whole folder, ledger.seen included, and what a person
+with the keys wrote anew. Keep checkpoints in another place.")]
+pub(super) struct Args {
+    /// Folder with the public keys to trust: ledger.pub and record.pub; default: those of the keys that are set.
+    #[arg(long, value_name = "DIR")]
+    trust: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
+    let checked = desk.app()?.verify_ledger(args.trust.as_deref()).await?;
+    let exit = if checked.flaws.is_empty() { Exit::Success } else { Exit::Failure };
+    match desk.screen.format {
+        Format::Json => desk.screen.json(&json!({
+            "origin": checked.origin,
+            "size": checked.checkpoint.as_ref().map(|checkpoint| checkpoint.size),
+            "root": checked.checkpoint.as_ref().map(|checkpoint| hex(&checkpoint.root)),
+            "entries": checked.audited.entries,
+            "runs": checked.audited.runs,
+            "open": checked.audited.open,
+            "late": checked.audited.late,
+            "records": checked.audited.blobs.len(),
+            "files": checked.files,
+            "verified": checked.flaws.is_empty(),
+            "flaws": checked.flaws,
+            "remarks": checked.remarks,
+            "exit": exit.code(),
+        })),
+        Format::Text => people(&desk.screen, &checked),
+    }
+    Ok(exit)
+}
+
+fn people(screen: &Screen, checked: &Checked) {
+    let audited = &checked.audited;
+    let (tone, word) = if checked.flaws.is_empty() { (Tone::Good, "verified") } else { (Tone::Bad, "NOT VERIFIED") };
+    screen.line(format_args!("{}  {}", tint(Tone::Bold, &checked.origin), tint(tone, word)));
+    if let Some(checkpoint) = &checked.checkpoint {
+        screen.line(format_args!("  checkpoint  {} entries, root {}", checkpoint.size, hex(&checkpoint.root)));
+    }
+    screen.line(format_args!(
+        "  entries     {} read, {} made up for; {} runs, {} records, {} files",
+        audited.entries,
+        audited.late,
+        audited.runs,
+        audited.blobs.len(),
+        checked.files
+    ));
+    for run in &audited.open {
+        screen.line(format_args!("  open        {run}"));
+    }
+    let said = |tone: Tone, word: &str, flaw: &Flaw| {
+        screen.line(format_args!("  {} {}: {}", tint(tone, word), flaw.place, flaw.what));
+    };
+    checked.flaws.iter().for_each(|flaw| said(Tone::Bad, "flaw  ", flaw));
+    checked.remarks.iter().for_each(|remark| said(Tone::Warn, "note  ", remark));
+}

@@ -1,0 +1,340 @@
+//! What the entries of a ledger say together, checked one after the other: who signed them, how keys passed on, and whether
+//! every run is there (promise S13). Pure; the files are checked where they are (`store::ledger`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{
+    key::PublicKey,
+    note::Verifier,
+    statement::{self, Blob, NamedKey, Role, What},
+};
+use crate::model::{GroupName, RunId};
+
+/// Something that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Flaw {
+    /// `entry 17`, `checkpoint`, `tile/0/000`.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl Flaw {
+    /// A flaw.
+    pub fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { place: place.into(), what: what.into() }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Runs {
+    opened: BTreeMap<u64, bool>,
+    closed: BTreeSet<u64>,
+}
+
+/// Reads entries in order, and says at the end what is wrong.
+#[derive(Debug, Default)]
+pub struct Audit {
+    origin: String,
+    next: u64,
+    record: Option<PublicKey>,
+    ledger: Vec<Verifier>,
+    runs: BTreeMap<GroupName, Runs>,
+    blobs: BTreeMap<String, (u64, RunId)>,
+    late: u64,
+    unknown: u64,
+    flaws: Vec<Flaw>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Audited {
+    /// Entries.
+    pub entries: u64,
+    /// Runs that were opened.
+    pub runs: u64,
+    /// The runs that were opened.
+    pub opened: BTreeSet<RunId>,
+    /// Runs that were opened and not closed.
+    pub open: Vec<RunId>,
+    /// Entries that were made up for.
+    pub late: u64,
+    /// Entries of kinds that this program does not know.
+    pub unknown: u64,
+    /// The key that signs entries now.
+    pub record: Option<PublicKey>,
+    /// The keys that signed checkpoints, the last one now.
+    pub ledger: Vec<Verifier>,
+    /// Blobs that entries name, each with its length and the run.
+    pub blobs: BTreeMap<String, (u64, RunId)>,
+    /// What is wrong.
+    pub flaws: Vec<Flaw>,
+}
+
+impl Audit {
+    /// Of the ledger with this origin.
+    pub fn of(origin: &str) -> Self {
+        Self { origin: origin.to_owned(), ..Self::default() }
+    }
+
+    /// The next entry.
+    pub fn entry(&mut self, bytes: &[u8]) {
+        let index = self.next;
+        self.next += 1;
+        if let Err(what) = self.read(index, bytes) {
+            self.flaws.push(Flaw::new(format!("entry {index}"), what));
+        }
+    }
+
+    fn read(&mut self, index: u64, bytes: &[u8]) -> Result<(), String> {
+        let (envelope, statement) = statement::read(bytes).map_err(|error| error.to_string())?;
+        let entry = statement.predicate;
+        if index == 0 {
+            self.opened(&entry.what)?;
+        }
+        let key = self.record.as_ref().ok_or("the first entry names no record key, so nothing can be verified")?;
+        envelope.verify(key).map_err(|error| error.to_string())?;
+        self.late += u64::from(entry.late);
+        match entry.what {
+            What::LedgerOpened { .. } if index > 0 => Err("the ledger is opened a second time".into()),
+            What::LedgerOpened { .. } | What::LedgerRecovered { .. } | What::Heartbeat { .. } => Ok(()),
+            What::KeyAdded { role, key, .. } => self.added(role, &key),
+            What::KeyRetired { role, id, .. } => self.retired(role, &id),
+            What::RunOpened { run, rehearsal, .. } => self.run_opened(&run, rehearsal),
+            What::RunClosed { run, record, .. } => self.run_closed(run, record),
+            What::Other => {
+                self.unknown += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn opened(&mut self, what: &What) -> Result<(), String> {
+        let What::LedgerOpened { origin, ledger_key, record_key, .. } = what else {
+            return Err("it is not the one that opens the ledger".into());
+        };
+        if *origin != self.origin {
+            return Err(format!("it opens the ledger {origin}, and not {}", self.origin));
+        }
+        self.record = Some(record_key.key().map_err(|error| format!("the record key: {error}"))?);
+        self.ledger.push(ledger_key.verifier(origin).map_err(|error| format!("the ledger key: {error}"))?);
+        Ok(())
+    }
+
+    fn added(&mut self, role: Role, key: &NamedKey) -> Result<(), String> {
+        let bad = |error| format!("the new {} key: {error}", role.as_str());
+        match role {
+            Role::Record => self.record = Some(key.key().map_err(bad)?),
+            Role::Ledger => self.ledger.push(key.verifier(&self.origin).map_err(bad)?),
+        }
+        Ok(())
+    }
+
+    fn retired(&self, role: Role, id: &str) -> Result<(), String> {
+        let now = match role {
+            Role::Record => self.record.as_ref().is_some_and(|key| key.id() == id),
+            Role::Ledger => false,
+        };
+        if now {
+            Err(format!("the {} key {id} is retired, and no other was added before", role.as_str()))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn run_opened(&mut self, run: &RunId, rehearsal: bool) -> Result<(), String> {
+        match self.runs.entry(run.group.clone()).or_default().opened.insert(run.number, rehearsal) {
+            None => Ok(()),
+            Some(_) => Err(format!("run {run} is opened a second time")),
+        }
+    }
+
+    fn run_closed(&mut self, run: RunId, record: Option<Blob>) -> Result<(), String> {
+        let runs = self.runs.entry(run.group.clone()).or_default();
+        if !runs.opened.contains_key(&run.number) {
+            return Err(format!("run {run} is closed, and no entry opened it"));
+        }
+        if !runs.closed.insert(run.number) {
+            return Err(format!("run {run} is closed a second time"));
+        }
+        if let Some(blob) = record {
+            self.blobs.insert(blob.sha256, (blob.bytes, run));
+        }
+        Ok(())
+    }
+
+    /// All entries were read.
+    pub fn end(mut self) -> Audited {
+        let mut open = Vec::new();
+        let mut flaws = std::mem::take(&mut self.flaws);
+        for (group, runs) in &self.runs {
+            let last = runs.opened.keys().next_back().copied().unwrap_or(0);
+            let missing: Vec<_> = (1..=last).filter(|n| !runs.opened.contains_key(n)).take(20).collect();
+            for number in missing {
+                let run = RunId { group: group.clone(), number };
+                flaws.push(Flaw::new(format!("runs of {group}"), format!("no entry opens run {run}: there is a gap")));
+            }
+            for (number, rehearsal) in &runs.opened {
+                if runs.closed.contains(number) {
+                    continue;
+                }
+                let run = RunId { group: group.clone(), number: *number };
+                let newest = runs.opened.iter().rev().find(|(_, other)| *other == rehearsal).map(|(number, _)| *number);
+                if newest == Some(*number) {
+                    open.push(run);
+                } else {
+                    flaws.push(Flaw::new(
+                        format!("runs of {group}"),
+                        format!("no entry closes run {run}, and a later run was opened"),
+                    ));
+                }
+            }
+        }
+        if self.next == 0 {
+            flaws.push(Flaw::new("entries", "there is none, not even the one that opens the ledger"));
+        }
+        let runs = self.runs.iter();
+        let opened: BTreeSet<_> = runs
+            .flat_map(|(group, runs)| runs.opened.keys().map(|number| RunId { group: group.clone(), number: *number }))
+            .collect();
+        Audited {
+            entries: self.next,
+            runs: opened.len() as u64,
+            opened,
+            open,
+            late: self.late,
+            unknown: self.unknown,
+            record: self.record,
+            ledger: self.ledger,
+            blobs: self.blobs,
+            flaws,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        evidence::{
+            key::{SigningKey, private_pem},
+            statement::Entry,
+        },
+        model::{Digest, Outcome, RunKind},
+    };
+
+    const ORIGIN: &str = "fra/ledger";
+
+    fn key(n: u8) -> SigningKey {
+        SigningKey::from_pem(&private_pem(&[n; 32])).unwrap()
+    }
+
+    fn by(n: u8, what: What) -> Vec<u8> {
+        Entry::new(Timestamp::UNIX_EPOCH, [n; 16], what).seal(&[0; 32], &key(n)).unwrap()
+    }
+
+    fn first() -> Vec<u8> {
+        let (ledger_key, record_key) = (key(9).public().into(), key(1).public().into());
+        by(1, What::LedgerOpened { origin: ORIGIN.into(), ledger_key, record_key, version: "1".into() })
+    }
+
+    fn opened(run: &str, rehearsal: bool) -> What {
+        What::RunOpened {
+            run: run.parse().unwrap(),
+            run_kind: RunKind::Failover,
+            rehearsal,
+            drill: None,
+            source: "fra".parse().unwrap(),
+            destination: "dub".parse().unwrap(),
+            requested_by: "anna".parse().unwrap(),
+            opened_at: Timestamp::UNIX_EPOCH,
+            plan: Digest::of(b""),
+        }
+    }
+
+    fn closed(run: &str) -> What {
+        let (run, outcome) = (run.parse().unwrap(), Outcome::Cancelled);
+        What::RunClosed { run, outcome, closed_at: Timestamp::UNIX_EPOCH, record: Some(Blob::of(b"{}")) }
+    }
+
+    fn added(role: Role, n: u8) -> What {
+        What::KeyAdded { role, key: key(n).public().into(), requested_by: "anna".parse().unwrap() }
+    }
+
+    fn audited(entries: &[Vec<u8>]) -> Audited {
+        let mut audit = Audit::of(ORIGIN);
+        for entry in entries {
+            audit.entry(entry);
+        }
+        audit.end()
+    }
+
+    fn flaws(entries: &[Vec<u8>]) -> Vec<String> {
+        audited(entries).flaws.into_iter().map(|flaw| format!("{}: {}", flaw.place, flaw.what)).collect()
+    }
+
+    #[test]
+    fn a_ledger_as_we_write_it_has_no_flaw() {
+        let found = audited(&[
+            first(),
+            by(1, opened("orders-1", false)),
+            by(1, opened("orders-2", true)),
+            by(1, closed("orders-2")),
+            by(1, closed("orders-1")),
+            by(1, opened("orders-3", false)),
+        ]);
+        assert_eq!(found.flaws, []);
+        assert_eq!((found.entries, found.runs, found.blobs.len()), (6, 3, 1));
+        assert_eq!(found.open, ["orders-3".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_gap_between_runs_is_a_flaw_and_so_is_a_run_that_nobody_closed() {
+        let found = flaws(&[first(), by(1, opened("orders-2", false)), by(1, opened("orders-3", false))]);
+        assert_eq!(
+            found,
+            [
+                "runs of orders: no entry opens run orders-1: there is a gap",
+                "runs of orders: no entry closes run orders-2, and a later run was opened"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_run_is_opened_and_closed_once_and_in_this_order() {
+        let [one, end] = [by(1, opened("orders-1", false)), by(1, closed("orders-1"))];
+        assert!(flaws(&[first(), end.clone()])[0].contains("no entry opened it"));
+        assert!(flaws(&[first(), one.clone(), one.clone()])[0].contains("opened a second time"));
+        assert!(flaws(&[first(), one, end.clone(), end])[0].contains("closed a second time"));
+    }
+
+    #[test]
+    fn after_a_rotation_the_new_key_signs_and_the_old_one_does_not() {
+        let rotated = [first(), by(1, added(Role::Record, 2)), by(2, opened("orders-1", false))];
+        assert_eq!(flaws(&rotated), Vec::<String>::new());
+        assert_eq!(audited(&rotated).record.as_ref(), Some(key(2).public()));
+        let stale = [first(), by(1, added(Role::Record, 2)), by(1, opened("orders-1", false))];
+        assert!(flaws(&stale)[0].starts_with("entry 2: it is signed with key"), "{:?}", flaws(&stale));
+        let ledger = audited(&[first(), by(1, added(Role::Ledger, 7))]).ledger;
+        assert_eq!(ledger.last(), Some(&Verifier::new(ORIGIN, key(7).public()).unwrap()));
+    }
+
+    #[test]
+    fn a_key_is_not_added_by_somebody_else() {
+        assert!(flaws(&[first(), by(2, added(Role::Record, 2))])[0].starts_with("entry 1: it is signed with key"));
+    }
+
+    #[test]
+    fn nothing_is_verified_without_the_entry_that_opens_the_ledger() {
+        assert!(flaws(&[])[0].contains("there is none"));
+        assert!(flaws(&[by(1, opened("orders-1", false))])[0].contains("not the one that opens"));
+        assert!(flaws(&[first(), first()])[0].contains("a second time"));
+        let mut other = Audit::of("dub/ledger");
+        other.entry(&first());
+        assert!(other.end().flaws[0].what.contains("it opens the ledger fra/ledger"));
+    }
+}
