@@ -76,43 +76,58 @@ impl Redacted {
     }
 }
 
-/// A rule by pattern. What its group `secret` holds is taken out, or all of it where there is no such group.
-type Rule = (&'static str, &'static str);
+/// A rule: its name, what a text must hold one of for it to apply, in small letters, and its pattern. The second is there because looking for
+/// a word takes a hundredth of the time that a pattern takes. What the pattern's group `secret` holds is taken out (or `quoted`, or
+/// `single`), or all of it where there is no such group.
+type Rule = (&'static str, &'static [&'static str], &'static str);
 
 /// In this order: the widest first, so that a narrower rule does not leave half of a secret behind.
 const RULES: &[Rule] = &[
     // RFC 7468. Without its end it goes on to the end of the text.
     (
         "private-key",
+        &["private key"],
         r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----|\z)",
     ),
     // RFC 9110 section 11.6.2, RFC 6265 section 4.2: to the end of the line.
     (
         "header",
+        &["authorization", "cookie", "x-api-key", "x-amz-security-token"],
         r#"(?i)\b(proxy-authorization|authorization|set-cookie|cookie|x-api-key|x-amz-security-token)["']?\s*:\s*["']?(?<secret>[^\r\n"']+)"#,
     ),
     // RFC 6750, RFC 7617. A plain word of small letters after it is prose.
     (
         "bearer",
+        &["bearer", "basic"],
         r"(?i)\b(bearer|basic)\s+(?<secret>[A-Za-z0-9._~+/-]*([0-9_~=]|\.[A-Za-z0-9]|(?-i:[a-z][A-Z])|(?-i:[A-Z]{4})|[a-z]{20})[A-Za-z0-9._~+/=-]*)",
     ),
     // RFC 3986 section 3.2.1. The password may hold an `@`.
-    ("url-password", r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:(?<secret>[^\s/?#]+)@"),
+    ("url-password", &["://"], r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:(?<secret>[^\s/?#]+)@"),
     // RFC 7519.
-    ("jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"),
+    ("jwt", &["eyj"], r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"),
     // AWS IAM: unique identifiers.
-    ("aws-key", r"\b(AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA|ANPA|ANVA)[A-Z0-9]{16}\b"),
+    (
+        "aws-key",
+        &["akia", "asia", "abia", "acca", "agpa", "aida", "aroa", "anpa", "anva"],
+        r"\b(AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA|ANPA|ANVA)[A-Z0-9]{16}\b",
+    ),
     (
         "known-token",
+        &["gh", "glpat-", "xox", "k_live_", "aiza", "whsec_", "age-secret-key-"],
         r"\b(gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{16,}|xox[a-z]-[A-Za-z0-9-]{8,}|[sr]k_live_[A-Za-z0-9]{8,}|AIza[A-Za-z0-9_-]{30,}|whsec_[A-Za-z0-9+/=]{8,}|AGE-SECRET-KEY-[A-Z0-9]{16,})",
     ),
-    ("web-hook", r#"hooks\.slack\.com/(?<secret>[^\s"')]+)"#),
+    ("web-hook", &["hooks.slack.com/"], r#"hooks\.slack\.com/(?<secret>[^\s"')]+)"#),
     // `password=…`, `"apiKey": "…"`, `--password …`, `X-Amz-Signature=…`.
     (
         "key-value",
+        &["pass", "pwd", "secret", "key", "token", "credential", "hook", "signature"],
         r#"(?i)(password|passwd|passphrase|pwd|secret|(secret|access|api|private|account|routing)[_-]?key|token|credentials?|webhook[_-]?url|signature)(["']?\s*[=:]\s*|\s*=>\s*)("(?<quoted>[^"\r\n]+)"?|'(?<single>[^'\r\n]+)'?|(?<secret>[^\s"'&;,}]+))"#,
     ),
-    ("flag", r"(?i)(^|\s)--?[a-z-]*(password|passwd|passphrase|secret|token|key)\s+(?<secret>[^\s-]\S*)"),
+    (
+        "flag",
+        &["pass", "secret", "token", "key"],
+        r"(?i)(^|\s)--?[a-z-]*(password|passwd|passphrase|secret|token|key)\s+(?<secret>[^\s-]\S*)",
+    ),
 ];
 
 /// Ends of names, without `-`, `_` and capitals, whose value is a secret wherever they stand.
@@ -146,8 +161,9 @@ const MARK: &str = "[redacted:";
 
 /// Compiled once: that takes longer than matching. A pattern that does not compile would be a rule that never holds; a test
 /// counts them.
-static COMPILED: LazyLock<Vec<(&'static str, Regex)>> =
-    LazyLock::new(|| RULES.iter().filter_map(|(name, pattern)| Some((*name, Regex::new(pattern).ok()?))).collect());
+static COMPILED: LazyLock<Vec<(&'static str, &'static [&'static str], Regex)>> = LazyLock::new(|| {
+    RULES.iter().filter_map(|(name, words, pattern)| Some((*name, *words, Regex::new(pattern).ok()?))).collect()
+});
 
 fn is_secret_name(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
@@ -156,10 +172,11 @@ fn is_secret_name(name: &str) -> bool {
 
 /// Takes the secrets out of a text, and names the rules that found some.
 fn text(text: &str) -> Option<(String, Vec<&'static str>)> {
+    let small = text.to_ascii_lowercase();
     let mut out = text.to_owned();
     let mut by = Vec::new();
-    for (name, pattern) in COMPILED.iter() {
-        if !pattern.is_match(&out) {
+    for (name, words, pattern) in COMPILED.iter() {
+        if !words.iter().any(|word| small.contains(word)) || !pattern.is_match(&out) {
             continue;
         }
         let mut clean = String::with_capacity(out.len());
