@@ -83,7 +83,8 @@ impl App {
         let rules = self.rules(&prepared.request)?;
         let plan = &prepared.opened.plan;
         let way = (plan.source.clone(), plan.destination.clone());
-        let (out, mut aborted) = self.there(prepared, manner, waiting, progress, stop.clone(), &rules, turning).await?;
+        let (out, mut aborted) =
+            self.outward(prepared, manner, waiting, progress, stop.clone(), &rules, turning).await?;
         if !matches!(out.rest, Rest::Closed(Outcome::Succeeded | Outcome::CompletedWithExceptions)) {
             return Ok(Lived { out, back: None, aborted });
         }
@@ -105,7 +106,7 @@ impl App {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one drive, as in `start`")]
-    async fn there(
+    async fn outward(
         &self,
         prepared: Prepared,
         manner: Manner,

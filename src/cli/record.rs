@@ -1,10 +1,7 @@
 //! A record, drawn: who, what, when, and against which promises.
 
 use super::screen::{Screen, Tone, columns, tint};
-use crate::{
-    evidence::{self, Measures, Record, StepRecord, Verdict},
-    model::DrillMode,
-};
+use crate::evidence::{self, Measures, Record, StepRecord, Verdict};
 
 fn verdict(verdict: Verdict) -> String {
     let tone = match verdict {
@@ -51,8 +48,7 @@ fn note(note: &str) -> String {
 
 /// The whole record.
 pub(super) fn draw(screen: &Screen, record: &Record) {
-    let mode = record.drill.or(record.rehearsal.then_some(DrillMode::Rehearse));
-    let rehearsal = mode.map_or_else(String::new, |mode| format!("{} of a ", mode.noun()));
+    let rehearsal = record.drill_mode().map_or_else(String::new, |mode| format!("{} of a ", mode.noun()));
     let outcome = record.outcome.map_or("not closed", crate::model::Outcome::as_str);
     let tone = if record.success { Tone::Good } else { Tone::Warn };
     screen.line(format_args!(

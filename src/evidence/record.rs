@@ -192,6 +192,11 @@ fn folded(id: &RunId, events: &[Event]) -> Result<Run, RecordError> {
 }
 
 impl Record {
+    /// How far it went, where it is a drill. Records from before this word say it by `rehearsal` alone.
+    pub fn drill_mode(&self) -> Option<DrillMode> {
+        self.drill.or(self.rehearsal.then_some(DrillMode::Rehearse))
+    }
+
     /// The run that it is about, folded from its journal.
     pub fn replay(&self) -> Result<Run, RecordError> {
         folded(&self.run, &self.events)

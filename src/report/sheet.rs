@@ -150,7 +150,7 @@ impl Sheet {
 
 /// What the run was, in a few words.
 pub(super) fn title(record: &Record) -> String {
-    let rehearsal = if record.rehearsal { "rehearsal of a " } else { "" };
+    let rehearsal = record.drill_mode().map_or_else(String::new, |mode| format!("{} of a ", mode.noun()));
     format!("{rehearsal}{} of {} from {} to {}", record.run_kind, record.group, record.source, record.destination)
 }
 

@@ -12,7 +12,10 @@ use super::{
 };
 pub(super) use measured::{Found, loss, time};
 
-use crate::evidence::{Conclusion, Finding, Verdict};
+use crate::{
+    evidence::{Conclusion, Finding, Verdict},
+    model::DrillMode,
+};
 
 /// All sections, in order.
 pub(super) fn all(material: &Material<'_>) -> Vec<Section> {
@@ -55,12 +58,15 @@ pub(super) fn sentence(material: &Material<'_>) -> String {
         Conclusion::Failed => format!("The {what} failed ({findings})."),
         Conclusion::Inconclusive => format!("Nobody can tell whether the {what} did what it should ({findings})."),
     };
-    if record.rehearsal {
-        format!(
+    match record.drill_mode() {
+        Some(DrillMode::Rehearse) => format!(
             "{verdict} It was a rehearsal: nothing was moved, and neither recovery time nor data loss was measured."
-        )
-    } else {
-        verdict
+        ),
+        Some(DrillMode::Isolated) => format!(
+            "{verdict} It was done on stand-ins: the service was not moved, and neither its recovery time nor its data loss was \
+             measured."
+        ),
+        Some(DrillMode::Live) | None => verdict,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was promised, what was in it, and how it was done.
 
 use crate::{
-    model::{Effect, EventBody, SkippedBy, StepState},
+    model::{DrillMode, Effect, EventBody, SkippedBy, StepState},
     report::{
         amount,
         sheet::{Material, NOT_RECORDED, Section, facts, or_not_recorded, table},
@@ -72,10 +72,10 @@ pub(super) fn scope(material: &Material<'_>) -> Section {
 /// Method.
 pub(super) fn method(material: &Material<'_>) -> Section {
     let record = material.record;
-    let mode = if record.rehearsal {
-        "rehearsal: everything was observed and nothing was changed"
-    } else {
-        "live: the steps act on what they name"
+    let mode = match record.drill_mode() {
+        Some(DrillMode::Rehearse) => "rehearsal: everything was observed and nothing was changed",
+        Some(DrillMode::Isolated) => "isolated: the steps act on stand-ins, which are taken down again",
+        Some(DrillMode::Live) | None => "live: the steps act on what they name",
     };
     let mut blocks = vec![facts(vec![
         ("Runbook", record.runbook.name.to_string()),
