@@ -140,7 +140,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let (request, manner) = now.way.request(now.kind.into())?;
     let request = Request { rehearsal: now.mode != Mode::Live, drill: Some(now.mode.into()), ..request };
     if now.mode == Mode::Live {
-        return live::run(request, manner, now.yes_i_mean.as_deref(), desk).await;
+        return Box::pin(live::run(request, manner, now.yes_i_mean.as_deref(), desk)).await;
     }
     let app = desk.app()?;
     let prepared = app.prepare(request).await?;

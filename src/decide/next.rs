@@ -171,10 +171,10 @@ fn running(run: &Run, world: &World, next: &mut Next) {
 /// A failed step that is not passed over ends or pauses the run.
 fn after_failure(run: &Run) -> Option<EventBody> {
     // What an isolated drill fails at ends it; what fails to take it down is for a person.
-    let stops = |step: &PlanStep| step.last || !run.isolated();
-    let mut steps = run.plan().steps.iter().zip(&run.steps);
-    let place =
-        steps.position(|(step, state)| matches!(state, StepState::Failed { passed_over: false, .. }) && stops(step))?;
+    let stops = |(step, state): (&PlanStep, &StepState)| {
+        matches!(state, StepState::Failed { passed_over: false, .. }) && (step.last || !run.isolated())
+    };
+    let place = run.plan().steps.iter().zip(&run.steps).position(stops)?;
     let step = StepIndex(u32::try_from(place).unwrap_or(u32::MAX));
     let plan_step = run.plan().step(step)?;
     Some(match plan_step.on_failure {

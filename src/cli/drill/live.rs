@@ -34,7 +34,8 @@ pub(super) async fn run(request: Request, manner: Manner, yes: Option<&str>, des
         }
         Turn::Returning => screen.remark("the way back begins"),
     };
-    let lived = app.drill_live(prepared, manner, &mut waiting, &mut told, supervision.stop(), &mut turning).await?;
+    let drill = app.drill_live(prepared, manner, &mut waiting, &mut told, supervision.stop(), &mut turning);
+    let lived = Box::pin(drill).await?;
     Ok(ended(desk, &lived))
 }
 
