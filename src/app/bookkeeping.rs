@@ -7,8 +7,8 @@
 //! A ledger that cannot be written keeps a drill, a switchover and a failback from acting. A failover goes on: users wait. It is
 //! said in the log and with the result, `status` alarms, and the entry is made up for.
 //!
-//! Files are read and written in place, like the records: an append takes milliseconds, and at most two seconds where another
-//! process holds the ledger.
+//! Files are read and written in place, like the records: an append takes milliseconds, and where another process holds the ledger at
+//! most two seconds, or a fifth of one where users wait.
 
 use std::{
     collections::BTreeSet,
@@ -124,6 +124,13 @@ pub(super) struct Bookshelf {
     pub(super) record: SigningKey,
 }
 
+impl Bookshelf {
+    /// For a run whose users wait.
+    fn hurried(self) -> Self {
+        Self { files: self.files.hurried(), ..self }
+    }
+}
+
 /// The error of a ledger, said with its place and remedy.
 pub(super) fn ledger(source: LedgerError) -> AppError {
     AppError::Ledger { source }
@@ -166,12 +173,18 @@ impl App {
     /// Brings the ledger up to the store: every run has its entries. What happens to `now` is entered on time, everything else
     /// late.
     async fn enter(&self, now: Option<&RunId>) -> Result<(), AppError> {
-        self.enter_also(now, false, Vec::new()).await
+        let books = self.bookshelf()?;
+        self.enter_also(&books, now, false, Vec::new()).await
     }
 
     /// With `alone`, only what happens to `now`: the rest can wait.
-    async fn enter_also(&self, now: Option<&RunId>, alone: bool, also: Vec<What>) -> Result<(), AppError> {
-        let books = self.bookshelf()?;
+    async fn enter_also(
+        &self,
+        books: &Bookshelf,
+        now: Option<&RunId>,
+        alone: bool,
+        also: Vec<What>,
+    ) -> Result<(), AppError> {
         let book = match books.files.entries() {
             Ok(entries) => Book::of(&entries),
             Err(LedgerError::None { .. }) => Book::default(),
@@ -179,7 +192,7 @@ impl App {
         };
         let mut drafts = self.missing(&book, now, alone).await?;
         drafts.extend(also.into_iter().map(Draft::on_time));
-        self.append(&books, &drafts, None)
+        self.append(books, &drafts, None)
     }
 
     /// Entries that the store's runs want and the ledger does not have, by group and number.
@@ -278,7 +291,12 @@ impl App {
     /// After a run was opened and before it acts. Where it must not act without an entry it is ordered to end, which it does
     /// before its first step.
     pub(super) async fn entered_opened(&self, run: &RunId, goes_on: bool) -> Result<(), AppError> {
-        let Err(error) = self.enter_also(Some(run), true, Vec::new()).await else { return Ok(()) };
+        let books = self.bookshelf().map(|books| if goes_on { books.hurried() } else { books });
+        let entered = match books {
+            Ok(books) => self.enter_also(&books, Some(run), true, Vec::new()).await,
+            Err(error) => Err(error),
+        };
+        let Err(error) = entered else { return Ok(()) };
         loudly(&error);
         if goes_on {
             return Ok(());
@@ -297,14 +315,15 @@ impl App {
 
     /// Once a day, and whatever is missing. `serve` asks every hour.
     pub async fn ledger_beat(&self) -> Result<(), AppError> {
-        let last = match self.bookshelf()?.files.entries() {
+        let books = self.bookshelf()?;
+        let last = match books.files.entries() {
             Ok(entries) => Book::of(&entries).last,
             Err(LedgerError::None { .. }) => None,
             Err(error) => return Err(ledger(error)),
         };
         let due = last.is_none_or(|last| self.clock.now().duration_since(last) >= HEARTBEAT);
         let beat = due.then(|| What::Heartbeat { version: env!("CARGO_PKG_VERSION").into() });
-        self.enter_also(None, false, beat.into_iter().collect()).await
+        self.enter_also(&books, None, false, beat.into_iter().collect()).await
     }
 
     /// Beats until the process ends. What fails is tried again an hour later, and is an alarm of `status` meanwhile.

@@ -4,18 +4,20 @@
 //! not at all; whoever tries again looks first. Calls block: they wait for the disk, and a short while for another
 //! process that writes.
 
+use std::time::Duration;
+
 use super::Disposition;
 
 /// A ledger that did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// Another process writes for longer than this one waits.
-    #[error("another process held the ledger {place} for more than {seconds} s")]
+    #[error("another process held the ledger {place} for more than {waited:?}")]
     Busy {
         /// Its folder.
         place: String,
         /// How long it was waited for.
-        seconds: u64,
+        waited: Duration,
     },
     /// Something before the last checkpoint is missing or is not what was written.
     #[error("the ledger {place} is not as it was written: {what}")]

@@ -49,9 +49,11 @@ const MARK: &str = "ledger.seen";
 const CHECKPOINT: &str = "checkpoint";
 const HEAD: &str = "ledger.json";
 
-/// How often a lock is tried, and how long it is rested in between. Two seconds in all: a run is opened under a lease that
-/// lasts three.
-const TRIES: u32 = 100;
+/// How long a lock is waited for: a run is opened under a lease that lasts three seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The same where users wait: what is not entered now is made up for later.
+const HURRY: Duration = Duration::from_millis(200);
+/// Between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Draws random bytes.
@@ -78,13 +80,20 @@ pub struct Means {
 /// A ledger in a folder. Several processes may hold one: each append is under a lock and looks first what the others wrote.
 pub struct Files {
     means: Means,
+    patience: Duration,
     state: Mutex<State>,
 }
 
 impl Files {
     /// Nothing is read or written yet.
     pub fn new(means: Means) -> Self {
-        Self { means, state: Mutex::default() }
+        Self { means, patience: PATIENCE, state: Mutex::default() }
+    }
+
+    /// The same for whoever cannot wait: a ledger that another process holds is busy after a fifth of a second.
+    pub fn hurried(mut self) -> Self {
+        self.patience = HURRY;
+        self
     }
 
     fn place(&self) -> String {
@@ -92,16 +101,18 @@ impl Files {
     }
 
     fn locked(&self, writes: bool) -> Result<Box<dyn Send>, LedgerError> {
-        for tried in 0..TRIES {
-            if tried > 0 {
-                thread::sleep(PAUSE);
-            }
+        let mut waited = Duration::ZERO;
+        loop {
             let locked = self.means.disk.lock(writes);
             if let Some(lock) = locked.map_err(failed(format!("lock the ledger {}", self.place())))? {
                 return Ok(lock);
             }
+            if waited >= self.patience {
+                return Err(LedgerError::Busy { place: self.place(), waited });
+            }
+            thread::sleep(PAUSE);
+            waited += PAUSE;
         }
-        Err(LedgerError::Busy { place: self.place(), seconds: (PAUSE * TRIES).as_secs() })
     }
 
     /// Works on the state as the disk has it now. Whatever fails, the next call reads everything anew.

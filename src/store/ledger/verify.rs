@@ -3,7 +3,7 @@
 //! What passes was signed with the trusted keys, in this order, and was not changed since. What cannot be seen from here: an older
 //! copy of *everything*, the mark beside it included. Only somebody who kept a later checkpoint elsewhere sees that.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{CHECKPOINT, HEAD, MARK, blob_path, digest_of, disk::Disk, failed, frame::DataKey, head::Head};
 use crate::{
@@ -80,7 +80,7 @@ impl Pass<'_> {
 pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> Result<Checked, LedgerError> {
     let place = disk.place();
     let locked = disk.lock(false).map_err(failed(format!("lock the ledger {place}")))?;
-    let _lock = locked.ok_or(LedgerError::Busy { place: place.clone(), seconds: 0 })?;
+    let _lock = locked.ok_or(LedgerError::Busy { place: place.clone(), waited: Duration::ZERO })?;
     let listed = disk.list().map_err(failed(format!("list the files of the ledger {place}")))?;
     if listed.iter().all(|(path, _)| path == "lock") {
         return Err(LedgerError::None { place });

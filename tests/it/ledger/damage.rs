@@ -254,6 +254,9 @@ fn two_writers_see_each_others_entries() {
     assert_eq!(flaws(&disk, Some(&beside as &dyn Disk)), Vec::<String>::new());
 }
 
+const TWO_SECONDS: std::time::Duration = std::time::Duration::from_secs(2);
+const A_FIFTH: std::time::Duration = std::time::Duration::from_millis(200);
+
 #[test]
 fn a_writer_waits_two_seconds_for_another_and_no_longer() {
     let folder = tempfile::tempdir().unwrap();
@@ -263,7 +266,11 @@ fn a_writer_waits_two_seconds_for_another_and_no_longer() {
     let other = at(&folder.path().join("ledger"));
     let held = other.lock(true).unwrap();
     let refused = enter(&ledger, &[opened(2)], &[]);
-    assert!(matches!(refused, Err(LedgerError::Busy { seconds: 2, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(LedgerError::Busy { waited: TWO_SECONDS, .. })), "{refused:?}");
+    // Whoever has users waiting does not wait that long.
+    let hurried = files(at(&folder.path().join("ledger")), at(folder.path())).hurried();
+    let refused = enter(&hurried, &[opened(2)], &[]);
+    assert!(matches!(refused, Err(LedgerError::Busy { waited: A_FIFTH, .. })), "{refused:?}");
     drop(held);
     assert_eq!(enter(&ledger, &[opened(2)], &[]).unwrap(), 3);
 }
