@@ -45,23 +45,43 @@ async fn survey(watched: &[Watched]) -> Vec<(TargetName, Capability, Facts)> {
     join_all(asked).await
 }
 
+impl Aftermath {
+    async fn look(&self, call: &Call) -> Observed {
+        if call.verb == Verb::DrillLeftovers {
+            observe::leftovers(&survey(&self.stand_ins).await)
+        } else {
+            observe::untouched(&call.with, &survey(&self.real).await)
+        }
+    }
+}
+
 impl Driver for Aftermath {
     fn descriptor(&self, verb: Verb) -> Option<&'static Descriptor> {
         descriptor(verb)
     }
 
     fn observe<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Observed> {
-        Box::pin(async move {
-            if call.verb == Verb::DrillLeftovers {
-                observe::leftovers(&survey(&self.stand_ins).await)
-            } else {
-                observe::untouched(&call.with, &survey(&self.real).await)
-            }
-        })
+        Box::pin(self.look(call))
     }
 
-    fn act<'a>(&'a self, _: &'a Permit, _: &'a Call) -> BoxFuture<'a, Attempt> {
-        Box::pin(async { Attempt::NotApplied { why: "there is nothing to do: it only looks".into(), retry: false } })
+    /// Another look: there is nothing else to do.
+    fn act<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt> {
+        Box::pin(async move {
+            if let Some(refusal) = self.descriptor(call.verb).and_then(|facts| facts.refusal(&call.with)) {
+                return refusal;
+            }
+            if !permit.live() {
+                return Attempt::NotApplied { why: "the lease was lost before the look".into(), retry: false };
+            }
+            match self.look(call).await {
+                Observed::Already { facts, output } => Attempt::Applied { output, facts },
+                Observed::Refused { expected, found, .. } => {
+                    Attempt::NotApplied { why: format!("expected {expected}, found {found}"), retry: false }
+                }
+                Observed::Ready { .. } => Attempt::NotApplied { why: "there is nothing to do".into(), retry: false },
+                Observed::Unknown { why } => Attempt::Unknown { why },
+            }
+        })
     }
 
     fn undo<'a>(&'a self, _: &'a Permit, _: &'a Call) -> BoxFuture<'a, Attempt> {

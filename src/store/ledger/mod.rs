@@ -91,6 +91,7 @@ impl Files {
     }
 
     /// The same for whoever cannot wait: a ledger that another process holds is busy after a fifth of a second.
+    #[must_use]
     pub fn hurried(mut self) -> Self {
         self.patience = HURRY;
         self

@@ -2,6 +2,7 @@
 //!
 //! Each report is a snapshot: what could not be tried, and why, is reviewed as text.
 
+mod aftermath;
 mod awaiting;
 mod command;
 mod fake;
