@@ -54,12 +54,11 @@ doctest: ## The examples in the documentation
 	$(call say,examples in the documentation)
 	$(CARGO) test $(LOCKED) --doc
 
-# The longest tests wait for servers most of the time: one more than there are cores.
 nextest: ## All tests, with real servers
 	$(call say,tests)
 	@# The real runs start the example's own program, which a test build does not make.
 	$(CARGO) build $(LOCKED) --quiet --bins --examples
-	$(CARGO) nextest run $(LOCKED) --test-threads $$(($$(nproc) + 1))
+	$(CARGO) nextest run $(LOCKED)
 
 simulate: ## Play everything that can go wrong: SEEDS=100000 for a night, SEED=17 for one story
 	@SEEDS=$(SEEDS) SEED=$(SEED) tests/it/simulation/simulate

@@ -27,7 +27,7 @@ impl Ways {
     /// was, the run goes forward when a person says so. Whether the group serves from the other side now.
     async fn fails(&mut self, here: &Here<'_>, kind: RunKind, from: Node, place: usize) -> bool {
         let unwinds = |step: &mut lifeboat::model::PlanStep| step.on_failure = OnFailure::Unwind;
-        let (rested, came) = here.troubled(kind, place, Trouble::Fails, unwinds).await;
+        let (rested, came) = here.troubled(kind, &[place], Trouble::Fails, unwinds).await;
         let name = rested.run.plan().steps.get(place).map(|step| step.name.to_string()).unwrap_or_default();
         let title = format!("{kind}, {name} fails ({came} times)");
         self.undone += undone(&rested);
@@ -87,7 +87,7 @@ async fn a_failover_whose_step_fails_promotes_nothing_or_goes_forward_and_the_ne
         world.regions.kill_region(Node::Fra);
         let here = Here::beside(&world);
         let unwinds = |step: &mut lifeboat::model::PlanStep| step.on_failure = OnFailure::Unwind;
-        let (rested, _) = here.troubled(RunKind::Failover, place, Trouble::Fails, unwinds).await;
+        let (rested, _) = here.troubled(RunKind::Failover, &[place], Trouble::Fails, unwinds).await;
         let title = format!("{:?} fails: {:?}", rested.run.plan().steps.get(place).map(|step| &step.name), rested.rest);
         println!("{title} {:?}", rested.run.steps);
         ways.undone += undone(&rested);

@@ -1,12 +1,9 @@
 //! Whole runs of the real runbooks in this process, with something odd between the engine and the real drivers.
 
 use std::{
-    cell::Cell,
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
 };
 
 use futures::future::BoxFuture;
@@ -25,21 +22,22 @@ use tokio::sync::watch;
 use super::World;
 use crate::servers::postgres::Node;
 
-/// What befalls one step.
-#[derive(Debug, Clone, PartialEq)]
+/// What befalls a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Trouble {
-    /// It is done, and nobody hears of it.
-    ReplyLost(StepName),
+    /// It is done, and nobody hears of it: the first time.
+    ReplyLost,
     /// It is not done, for good.
-    Fails(StepName),
+    Fails,
 }
 
 /// A driver with trouble. Whatever is undone is undone twice.
 pub(super) struct Odd {
     inner: Arc<dyn Driver>,
-    trouble: Option<Trouble>,
-    /// How often the trouble came.
-    came: Arc<AtomicUsize>,
+    trouble: Trouble,
+    steps: Vec<StepName>,
+    /// The steps that it came to.
+    came: Arc<Mutex<BTreeSet<StepName>>>,
 }
 
 impl Driver for Odd {
@@ -51,17 +49,17 @@ impl Driver for Odd {
     }
     fn act<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt> {
         Box::pin(async move {
-            match &self.trouble {
-                Some(Trouble::Fails(step)) if *step == call.step => {
-                    let _before = self.came.fetch_add(1, Ordering::SeqCst);
-                    Attempt::NotApplied { why: "it was made to fail".into(), retry: false }
-                }
-                Some(Trouble::ReplyLost(step)) if *step == call.step && self.came.load(Ordering::SeqCst) == 0 => {
-                    let _before = self.came.fetch_add(1, Ordering::SeqCst);
+            if !self.steps.contains(&call.step) {
+                return self.inner.act(permit, call).await;
+            }
+            let first = self.came.lock().expect("the steps").insert(call.step.clone());
+            match self.trouble {
+                Trouble::Fails => Attempt::NotApplied { why: "it was made to fail".into(), retry: false },
+                Trouble::ReplyLost if first => {
                     let _unheard = self.inner.act(permit, call).await;
                     Attempt::Unknown { why: "the reply was lost".into() }
                 }
-                Some(Trouble::Fails(_) | Trouble::ReplyLost(_)) | None => self.inner.act(permit, call).await,
+                Trouble::ReplyLost => self.inner.act(permit, call).await,
             }
         })
     }
@@ -125,29 +123,31 @@ impl<'a> Here<'a> {
         started.unwrap_or_else(|error| panic!("{kind}: {error}\n{}", self.world.regions.logs()))
     }
 
-    /// A run with trouble at its step number `place`; beyond the last step there is none. How often the trouble came.
+    /// A run with trouble at its steps with these numbers; beyond the last step there is none. How many of them it came to.
     pub(super) async fn troubled(
         &self,
         kind: RunKind,
-        place: usize,
-        trouble: impl Fn(StepName) -> Trouble,
-        change: impl FnOnce(&mut PlanStep),
+        places: &[usize],
+        trouble: Trouble,
+        change: impl Fn(&mut PlanStep),
     ) -> (Rested, usize) {
-        let came = Arc::new(AtomicUsize::new(0));
-        let befalls: Cell<Option<Trouble>> = Cell::new(None);
+        let came: Arc<Mutex<BTreeSet<StepName>>> = Arc::default();
+        let befalls: RefCell<Vec<StepName>> = RefCell::default();
         let changed = |plan: &mut Plan| {
-            if let Some(step) = plan.steps.get_mut(place) {
-                befalls.set(Some(trouble(step.name.clone())));
-                change(step);
+            for place in places {
+                if let Some(step) = plan.steps.get_mut(*place) {
+                    befalls.borrow_mut().push(step.name.clone());
+                    change(step);
+                }
             }
         };
         let odd = |inner| -> Arc<dyn Driver> {
-            let trouble = befalls.take();
-            befalls.set(trouble.clone());
-            Arc::new(Odd { inner, trouble, came: Arc::clone(&came) })
+            let steps = befalls.borrow().clone();
+            Arc::new(Odd { inner, trouble, steps, came: Arc::clone(&came) })
         };
         let rested = self.runs(kind, changed, odd).await;
-        (rested, came.load(Ordering::SeqCst))
+        let times = came.lock().expect("the steps").len();
+        (rested, times)
     }
 
     /// A run without trouble.
