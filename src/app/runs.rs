@@ -223,8 +223,9 @@ impl App {
         let options = Options { stay: manner.stay, ..Options::default() };
         let engine = Engine { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), options };
         let driven = engine.drive(run, hold, drivers, progress, stop).await;
-        let kept = self.keep(&id).await;
+        // One behind the other: each holds the whole journal while it works.
         let unentered = self.entered(Some(&id)).await;
+        let kept = self.keep(&id).await;
         let rest = driven?;
         let (record, kept) = kept?;
         let run = record.replay().map_err(AppError::Record)?;

@@ -113,7 +113,7 @@ fn a_ledger_that_another_process_holds_is_waited_for_and_then_refuses_a_drill() 
     stage.run(DRILL).with(0);
     let held = Folder::at(&stage.path("data/ledger")).lock(true).unwrap().unwrap();
     let refused = stage.run(DRILL).with(5);
-    assert!(refused.err.contains("for more than 2 s") && refused.err.contains("fuser"), "{}", refused.err);
+    assert!(refused.err.contains("for more than 2s") && refused.err.contains("fuser"), "{}", refused.err);
     drop(held);
     stage.run(DRILL).with(0);
 }
