@@ -1,7 +1,7 @@
 //! How a run comes to rest: nothing left to do, cancelled, or unwound.
 
 use super::{Next, Rest, World, next_undo, teardown::cut};
-use crate::model::{EventBody, Outcome, PauseReason, Run, SkippedBy, StepIndex, StepState};
+use crate::model::{EventBody, Outcome, PauseReason, PlanStep, Run, SkippedBy, StepIndex, StepState};
 
 /// Nothing is under way and nothing can start.
 pub(super) fn stand_still(run: &Run, next: &mut Next) {
@@ -48,14 +48,21 @@ pub(super) fn end(run: &Run, world: &World, next: &mut Next, outcome: Outcome) {
     if !world.busy.is_empty() || run.steps.iter().any(StepState::in_doubt) || !next.is_still() {
         return;
     }
-    for (step, state) in run.plan().indices().zip(&run.steps) {
+    leave_out(run, next, "the run ended first", |_| true);
+    next.record.push(EventBody::Closed { outcome });
+}
+
+/// Records what has not begun as left out, among these steps.
+pub(super) fn leave_out(run: &Run, next: &mut Next, why: &str, among: impl Fn(&PlanStep) -> bool) {
+    for (step, (planned, state)) in run.plan().indices().zip(run.plan().steps.iter().zip(&run.steps)) {
         match state {
             StepState::Waiting
             | StepState::Blocked { .. }
             | StepState::AwaitingApproval { .. }
             | StepState::Resting { .. } => {
-                let why = "the run ended first".into();
-                next.record.push(EventBody::Skipped { step, by: SkippedBy::End, why });
+                if among(planned) {
+                    next.record.push(EventBody::Skipped { step, by: SkippedBy::End, why: why.to_owned() });
+                }
             }
             StepState::Acting { .. }
             | StepState::Unsure { .. }
@@ -67,7 +74,6 @@ pub(super) fn end(run: &Run, world: &World, next: &mut Next, outcome: Outcome) {
             | StepState::Stuck { .. } => {}
         }
     }
-    next.record.push(EventBody::Closed { outcome });
 }
 
 /// A cancelled run begins no other undo, and finishes the one that was begun: its process may be gone, and a step that is half

@@ -4,8 +4,8 @@
 //! act, cuts the drill short: there is nobody whose service waits for the rest, and the failure is the result. A last step
 //! that fails is for a person, because something may be left behind.
 
-use super::{Next, World, next::start};
-use crate::model::{EventBody, PlanStep, Run, SkippedBy, StepIndex, StepState};
+use super::{Next, World, ending, next::start};
+use crate::model::{PlanStep, Run, SkippedBy, StepIndex, StepState};
 
 /// Leaves out what has not begun once a step of an isolated drill failed, or is not allowed to act. Whether it did.
 pub(super) fn cut_short(run: &Run, next: &mut Next) -> bool {
@@ -58,38 +58,25 @@ pub(super) fn take_down(run: &Run, world: &World, next: &mut Next) -> bool {
             | StepState::Stuck { .. } => {}
         }
     }
-    let stays = |state: &StepState| state.ended() || matches!(state, StepState::Blocked { .. });
     run.steps.iter().all(stays)
 }
 
 /// All steps that are not among the last are over, and so is what this one needs of the last.
 pub(super) fn over(run: &Run, step: &PlanStep) -> bool {
-    let stays = |state: &StepState| state.ended() || matches!(state, StepState::Blocked { .. });
     steps(run).filter(|(_, other, _)| !other.last).all(|(_, _, state)| state.ended())
         && step.needs.iter().filter_map(|need| run.step(*need)).all(|(_, state)| stays(state))
 }
 
+/// Leaves out what has not begun of all steps but the last. Whether there was anything.
 fn leave_out(run: &Run, next: &mut Next, why: &str) -> bool {
     let before = next.record.len();
-    for (step, _, state) in steps(run).filter(|(_, step, _)| !step.last) {
-        match state {
-            StepState::Waiting
-            | StepState::Blocked { .. }
-            | StepState::AwaitingApproval { .. }
-            | StepState::Resting { .. } => {
-                next.record.push(EventBody::Skipped { step, by: SkippedBy::End, why: why.to_owned() });
-            }
-            StepState::Acting { .. }
-            | StepState::Unsure { .. }
-            | StepState::Done { .. }
-            | StepState::Skipped { .. }
-            | StepState::Failed { .. }
-            | StepState::Undoing { .. }
-            | StepState::Undone
-            | StepState::Stuck { .. } => {}
-        }
-    }
+    ending::leave_out(run, next, why, |step| !step.last);
     next.record.len() > before
+}
+
+/// It ended, or stands still and is left like that.
+fn stays(state: &StepState) -> bool {
+    state.ended() || matches!(state, StepState::Blocked { .. })
 }
 
 fn steps(run: &Run) -> impl Iterator<Item = (StepIndex, &PlanStep, &StepState)> {
