@@ -74,6 +74,14 @@ impl Book {
                 What::LedgerRecovered { .. }
                 | What::KeyAdded { role: Role::Ledger, .. }
                 | What::KeyRetired { .. }
+                | What::SignedOff(_)
+                | What::FindingRaised(_)
+                | What::ActionOpened(_)
+                | What::ActionClosed(_)
+                | What::Waived(_)
+                | What::IncidentDrafted(_)
+                | What::AssuranceRecorded(_)
+                | What::Anchored(_)
                 | What::Heartbeat { .. }
                 | What::Other => {}
             }
@@ -89,6 +97,14 @@ impl Book {
             | What::LedgerRecovered { .. }
             | What::KeyAdded { .. }
             | What::KeyRetired { .. }
+            | What::SignedOff(_)
+            | What::FindingRaised(_)
+            | What::ActionOpened(_)
+            | What::ActionClosed(_)
+            | What::Waived(_)
+            | What::IncidentDrafted(_)
+            | What::AssuranceRecorded(_)
+            | What::Anchored(_)
             | What::Heartbeat { .. }
             | What::Other => false,
         }
@@ -183,7 +199,7 @@ impl App {
         books: &Bookshelf,
         now: Option<&RunId>,
         alone: bool,
-        also: Vec<What>,
+        also: Vec<Draft>,
     ) -> Result<(), AppError> {
         let book = match books.files.entries() {
             Ok(entries) => Book::of(&entries),
@@ -191,7 +207,7 @@ impl App {
             Err(error) => return Err(ledger(error)),
         };
         let mut drafts = self.missing(&book, now, alone).await?;
-        drafts.extend(also.into_iter().map(Draft::on_time));
+        drafts.extend(also);
         self.append(books, &drafts, None)
     }
 
@@ -313,6 +329,12 @@ impl App {
         Some(said(&error))
     }
 
+    /// Enters a later fact with the blob that it names, and whatever is missing before it. A ledger that cannot be written refuses.
+    pub(super) async fn state(&self, what: What, blob: Option<Vec<u8>>) -> Result<(), AppError> {
+        let books = self.bookshelf()?;
+        self.enter_also(&books, None, false, vec![Draft { what, late: false, blob }]).await
+    }
+
     /// Once a day, and whatever is missing. `serve` asks every hour.
     pub async fn ledger_beat(&self) -> Result<(), AppError> {
         let books = self.bookshelf()?;
@@ -323,7 +345,7 @@ impl App {
         };
         let due = last.is_none_or(|last| self.clock.now().duration_since(last) >= HEARTBEAT);
         let beat = due.then(|| What::Heartbeat { version: env!("CARGO_PKG_VERSION").into() });
-        self.enter_also(&books, None, false, beat.into_iter().collect()).await
+        self.enter_also(&books, None, false, beat.map(Draft::on_time).into_iter().collect()).await
     }
 
     /// Beats until the process ends. What fails is tried again an hour later, and is an alarm of `status` meanwhile.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     key::PublicKey,
+    later::{FindingRaised, SignOff},
     note::Verifier,
     statement::{self, Blob, NamedKey, Role, What},
 };
@@ -42,7 +43,9 @@ pub struct Audit {
     record: Option<PublicKey>,
     ledger: Vec<Verifier>,
     runs: BTreeMap<GroupName, Runs>,
-    blobs: BTreeMap<String, (u64, RunId)>,
+    blobs: BTreeMap<String, (u64, Option<RunId>)>,
+    actions: BTreeMap<u64, bool>,
+    drafts: BTreeMap<RunId, u32>,
     late: u64,
     unknown: u64,
     flaws: Vec<Flaw>,
@@ -67,10 +70,17 @@ pub struct Audited {
     pub record: Option<PublicKey>,
     /// The keys that signed checkpoints, the last one now.
     pub ledger: Vec<Verifier>,
-    /// Blobs that entries name, each with its length and the run.
-    pub blobs: BTreeMap<String, (u64, RunId)>,
+    /// Blobs that entries name, each with its length and the run whose record it is.
+    pub blobs: BTreeMap<String, (u64, Option<RunId>)>,
     /// What is wrong.
     pub flaws: Vec<Flaw>,
+}
+
+impl Audited {
+    /// How many records of runs are kept.
+    pub fn records(&self) -> usize {
+        self.blobs.values().filter(|(_, run)| run.is_some()).count()
+    }
 }
 
 impl Audit {
@@ -97,6 +107,9 @@ impl Audit {
         let key = self.record.as_ref().ok_or("the first entry names no record key, so nothing can be verified")?;
         envelope.verify(key).map_err(|error| error.to_string())?;
         self.late += u64::from(entry.late);
+        if let Some(blob) = entry.what.blob() {
+            self.blobs.entry(blob.sha256.clone()).or_insert((blob.bytes, None));
+        }
         match entry.what {
             What::LedgerOpened { .. } if index > 0 => Err("the ledger is opened a second time".into()),
             What::LedgerOpened { .. } | What::LedgerRecovered { .. } | What::Heartbeat { .. } => Ok(()),
@@ -104,10 +117,48 @@ impl Audit {
             What::KeyRetired { role, id, .. } => self.retired(role, &id),
             What::RunOpened { run, rehearsal, .. } => self.run_opened(&run, rehearsal),
             What::RunClosed { run, record, .. } => self.run_closed(run, record),
+            What::ActionOpened(action) => {
+                self.actions.insert(index, false);
+                self.known(&action.run)
+            }
+            What::ActionClosed(closed) => self.action_closed(closed.action),
+            What::IncidentDrafted(made) => self.drafted(&made.run, made.version),
+            What::SignedOff(SignOff { run, .. }) | What::FindingRaised(FindingRaised { run, .. }) => self.known(&run),
+            What::Waived(_) | What::AssuranceRecorded(_) => Ok(()),
+            What::Anchored(anchored) if anchored.size > index => Err(format!(
+                "it says that a checkpoint of {} entries was anchored, and there were {index}",
+                anchored.size
+            )),
+            What::Anchored(_) => Ok(()),
             What::Other => {
                 self.unknown += 1;
                 Ok(())
             }
+        }
+    }
+
+    /// A run that something is said of was opened before.
+    fn known(&self, run: &RunId) -> Result<(), String> {
+        let opened = self.runs.get(&run.group).is_some_and(|runs| runs.opened.contains_key(&run.number));
+        if opened { Ok(()) } else { Err(format!("it is about run {run}, and no entry opened it")) }
+    }
+
+    fn action_closed(&mut self, action: u64) -> Result<(), String> {
+        match self.actions.insert(action, true) {
+            Some(false) => Ok(()),
+            Some(true) => Err(format!("action {action} is closed a second time")),
+            None => Err(format!("action {action} is closed, and no entry opened it")),
+        }
+    }
+
+    fn drafted(&mut self, run: &RunId, version: u32) -> Result<(), String> {
+        self.known(run)?;
+        let last = self.drafts.entry(run.clone()).or_default();
+        if version == *last + 1 {
+            *last = version;
+            Ok(())
+        } else {
+            Err(format!("draft {version} about run {run} comes after draft {last}"))
         }
     }
 
@@ -160,7 +211,7 @@ impl Audit {
             return Err(format!("run {run} is closed a second time"));
         }
         if let Some(blob) = record {
-            self.blobs.insert(blob.sha256, (blob.bytes, run));
+            self.blobs.insert(blob.sha256, (blob.bytes, Some(run)));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ pub mod checkpoint;
 pub mod envelope;
 mod judgement;
 pub mod key;
+pub mod later;
 mod measure;
 pub mod note;
 mod path;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     envelope::{self, BadEnvelope, Envelope, LONGEST},
     key::{Algorithm, BadKey, PublicKey, SigningKey, hex},
+    later::{ActionClosed, ActionOpened, Anchored, AssuranceRecorded, FindingRaised, IncidentDrafted, SignOff, Waiver},
     note::Verifier,
     tree::Hash,
 };
@@ -155,6 +156,30 @@ pub enum What {
         /// The program's version.
         version: String,
     },
+    /// A person reviewed the record of a run.
+    #[serde(rename = "signoff")]
+    SignedOff(SignOff),
+    /// A person found something.
+    #[serde(rename = "finding")]
+    FindingRaised(FindingRaised),
+    /// Something is to be done.
+    #[serde(rename = "action.opened")]
+    ActionOpened(ActionOpened),
+    /// It was done.
+    #[serde(rename = "action.closed")]
+    ActionClosed(ActionClosed),
+    /// A requirement is not asked for a while.
+    #[serde(rename = "waiver")]
+    Waived(Waiver),
+    /// A draft of an incident notice was made.
+    #[serde(rename = "incident.drafted")]
+    IncidentDrafted(IncidentDrafted),
+    /// An assessment took place.
+    #[serde(rename = "assurance.recorded")]
+    AssuranceRecorded(AssuranceRecorded),
+    /// A checkpoint is known elsewhere.
+    #[serde(rename = "checkpoint.anchored")]
+    Anchored(Anchored),
     /// Of a newer program.
     #[serde(other)]
     Other,
@@ -272,9 +297,22 @@ impl Entry {
             What::RunClosed { run, record: Some(record), .. } => {
                 subject(format!("{run}/record.json"), record.sha256.clone())
             }
-            What::RunClosed { record: None, .. } | What::Heartbeat { .. } | What::Other => {
-                subject("ledger-root".into(), hex(head))
+            What::SignedOff(signed) => subject(format!("{}/record.json", signed.run), signed.record.clone()),
+            What::IncidentDrafted(made) => {
+                subject(format!("{}/incident-{}", made.run, made.version), made.draft.sha256.clone())
             }
+            What::Anchored(anchored) => subject(format!("checkpoint-{}", anchored.size), anchored.root.clone()),
+            What::AssuranceRecorded(AssuranceRecorded { item, report: Some(report), .. }) => {
+                subject(item.clone(), report.clone())
+            }
+            What::RunClosed { record: None, .. }
+            | What::AssuranceRecorded(_)
+            | What::FindingRaised(_)
+            | What::ActionOpened(_)
+            | What::ActionClosed(_)
+            | What::Waived(_)
+            | What::Heartbeat { .. }
+            | What::Other => subject("ledger-root".into(), hex(head)),
         }
     }
 
@@ -312,6 +350,14 @@ impl What {
             Self::RunOpened { .. } => "run.opened",
             Self::RunClosed { .. } => "run.closed",
             Self::Heartbeat { .. } => "heartbeat",
+            Self::SignedOff(_) => "signoff",
+            Self::FindingRaised(_) => "finding",
+            Self::ActionOpened(_) => "action.opened",
+            Self::ActionClosed(_) => "action.closed",
+            Self::Waived(_) => "waiver",
+            Self::IncidentDrafted(_) => "incident.drafted",
+            Self::AssuranceRecorded(_) => "assurance.recorded",
+            Self::Anchored(_) => "checkpoint.anchored",
             Self::Other => "of a newer program",
         }
     }
@@ -320,10 +366,40 @@ impl What {
     pub fn run(&self) -> Option<&RunId> {
         match self {
             Self::RunOpened { run, .. } | Self::RunClosed { run, .. } => Some(run),
+            Self::SignedOff(signed) => Some(&signed.run),
+            Self::FindingRaised(finding) => Some(&finding.run),
+            Self::ActionOpened(action) => Some(&action.run),
+            Self::IncidentDrafted(made) => Some(&made.run),
             Self::LedgerOpened { .. }
             | Self::LedgerRecovered { .. }
             | Self::KeyAdded { .. }
             | Self::KeyRetired { .. }
+            | Self::Heartbeat { .. }
+            | Self::ActionClosed(_)
+            | Self::Waived(_)
+            | Self::AssuranceRecorded(_)
+            | Self::Anchored(_)
+            | Self::Other => None,
+        }
+    }
+
+    /// What it keeps beside the entries.
+    pub fn blob(&self) -> Option<&Blob> {
+        match self {
+            Self::RunClosed { record, .. } => record.as_ref(),
+            Self::IncidentDrafted(made) => Some(&made.draft),
+            Self::Anchored(anchored) => anchored.receipt.as_ref(),
+            Self::LedgerOpened { .. }
+            | Self::LedgerRecovered { .. }
+            | Self::KeyAdded { .. }
+            | Self::KeyRetired { .. }
+            | Self::RunOpened { .. }
+            | Self::SignedOff(_)
+            | Self::FindingRaised(_)
+            | Self::ActionOpened(_)
+            | Self::ActionClosed(_)
+            | Self::Waived(_)
+            | Self::AssuranceRecorded(_)
             | Self::Heartbeat { .. }
             | Self::Other => None,
         }

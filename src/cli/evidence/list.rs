@@ -65,6 +65,18 @@ fn about(what: &What) -> String {
             format!("{run} {rehearsal}{run_kind} {source} -> {destination} by {requested_by}")
         }
         What::RunClosed { run, outcome, .. } => format!("{run} {}", outcome.as_str()),
+        What::SignedOff(signed) => format!("{} {} by {}", signed.run, signed.opinion.as_str(), signed.by),
+        What::FindingRaised(found) => format!("{} {} {}", found.run, found.severity.as_str(), found.text),
+        What::ActionOpened(action) => {
+            format!("{} {} by {}, {}: {}", action.run, action.severity.as_str(), action.owner, action.due, action.text)
+        }
+        What::ActionClosed(closed) => format!("action {} by {}: {}", closed.action, closed.by, closed.note),
+        What::Waived(waiver) => {
+            format!("{} {} to {} by {}: {}", waiver.group, waiver.requirement, waiver.until, waiver.by, waiver.reason)
+        }
+        What::IncidentDrafted(made) => format!("{} draft {} by {}", made.run, made.version, made.by),
+        What::AssuranceRecorded(made) => format!("{} on {} by {}", made.item, made.on, made.assessor),
+        What::Anchored(anchored) => format!("{} entries with {} ({})", anchored.size, anchored.anchor, anchored.how),
         What::Heartbeat { version } => format!("lifeboat {version}"),
         What::Other => String::new(),
     }

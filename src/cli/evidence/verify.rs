@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
             "runs": checked.audited.runs,
             "open": checked.audited.open,
             "late": checked.audited.late,
-            "records": checked.audited.blobs.len(),
+            "records": checked.audited.records(),
             "files": checked.files,
             "verified": checked.flaws.is_empty(),
             "flaws": checked.flaws,
@@ -74,7 +74,7 @@ fn people(screen: &Screen, checked: &Checked) {
         audited.entries,
         audited.late,
         audited.runs,
-        audited.blobs.len(),
+        audited.records(),
         checked.files
     ));
     for run in &audited.open {

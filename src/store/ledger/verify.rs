@@ -207,6 +207,7 @@ fn blobs(pass: &mut Pass<'_>, key: &DataKey, audited: &Audited) -> Result<(), Le
                 pass.flaw(path, "it is not what the entry says");
             }
             Ok(blob) => {
+                let Some(run) = run else { continue };
                 let of = serde_json::from_slice::<serde_json::Value>(&blob).ok();
                 let of = of.as_ref().and_then(|record| record.get("run")).and_then(serde_json::Value::as_str);
                 if of != Some(run.to_string().as_str()) {
