@@ -114,6 +114,7 @@ impl Shape {
                 fencing: FencingPolicy::Required,
                 cooldown_seconds: 0,
                 approvals_required: 1,
+                approvals_signed: false,
                 runbooks: std::collections::BTreeMap::new(),
             },
             regions: Vec::new(),
@@ -152,7 +153,12 @@ pub(crate) async fn run(store: Arc<dyn Store>, plan: Plan, driver: Arc<dyn Drive
     let (id, first) = store.open(hold.permit(), clock.now(), body).await.expect("a run");
     let run = Run::open(id, &first).expect("a run");
     let drivers = Drivers { general: [(verb, driver)].into_iter().collect(), ..Drivers::default() };
-    let engine = Engine { store, clock, options: Options { parallel, ..Options::default() } };
+    let engine = Engine {
+        store,
+        clock,
+        persons: Arc::new(lifeboat::port::Nobody),
+        options: Options { parallel, ..Options::default() },
+    };
     let stop = watch::Sender::new(Stop::No);
     let rest = engine.drive(run, &mut hold, &drivers, &mut |_: &Event, _: &Run| {}, stop.subscribe()).await;
     assert_eq!(rest.expect("an end"), Rest::Closed(Outcome::Succeeded));

@@ -29,7 +29,7 @@ use crate::{
         statement::{self, Blob, Entry, NamedKey, Role, What},
     },
     model::{CommandBody, RunId},
-    port::{Batch, Ledger as _, LedgerError, Standing, StoreError},
+    port::{Batch, Claim, Ledger as _, LedgerError, PersonError, Persons as _, Standing, StoreError},
     store::ledger::{Checked, Files, Folder, Means, Trusted, verify},
 };
 
@@ -319,7 +319,7 @@ impl App {
         }
         let reason = format!("it cannot be entered into the ledger: {}", super::error::whole(&error));
         let body = CommandBody::Cancel { unwind: false };
-        self.order(run, Order { body, reason, expected_term: None }).await.map(|_| ())
+        self.order(run, Order { body, reason, expected_term: None, key: None }).await.map(|_| ())
     }
 
     /// Whenever a run came to rest. Gives what keeps it out of the ledger.
@@ -423,6 +423,11 @@ impl App {
             }
             tried += 1;
         };
+        let persons = match trust.map(|folder| folder.join("allowed_signers")).filter(|file| file.exists()) {
+            Some(allowed) => super::PersonSettings { allowed, ..self.settings.persons.clone() },
+            None => self.settings.persons.clone(),
+        };
+        check_persons(&persons, &mut checked).await;
         let runs = self.store.runs(None).await.map_err(AppError::store("list all runs"))?;
         for run in runs.iter().filter(|run| !checked.audited.opened.contains(&run.run)) {
             let what = format!("it has run {}, and no entry opens it; the next append makes up for it", run.run);
@@ -436,6 +441,30 @@ impl App {
         let folder = self.settings.ledger_folder();
         if folder.exists() { Ok(()) } else { Err(ledger(LedgerError::None { place: folder.display().to_string() })) }
     }
+}
+
+/// Checks what persons signed with keys of their own. A signature that is wrong is a flaw; what nobody can tell is remarked.
+async fn check_persons(persons: &super::PersonSettings, checked: &mut Checked) {
+    let signed = std::mem::take(&mut checked.audited.signed);
+    for one in &signed {
+        let claim = Claim { purpose: one.purpose, by: &one.by, signed: &one.signature, at: one.at, past: true };
+        match persons.verify(claim).await {
+            Ok(key) if key == one.signature.key => {}
+            Ok(key) => {
+                let what = format!("{} signed with {key}, and it says {}", one.by, one.signature.key);
+                checked.flaws.push(Flaw::new(one.place.clone(), what));
+            }
+            Err(error @ PersonError::Refused { .. }) => {
+                checked.flaws.push(Flaw::new(one.place.clone(), error.to_string()));
+            }
+            Err(error @ (PersonError::NoSigners { .. } | PersonError::Unavailable { .. })) => {
+                let what =
+                    format!("{} signed, and nobody can tell whether it holds: {}", one.by, super::error::whole(&error));
+                checked.remarks.push(Flaw::new(one.place.clone(), what));
+            }
+        }
+    }
+    checked.audited.signed = signed;
 }
 
 fn seal(at: Timestamp, what: What, late: bool, standing: &Standing, key: &SigningKey) -> Result<Vec<u8>, LedgerError> {

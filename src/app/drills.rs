@@ -229,7 +229,7 @@ impl Master<'_> {
             ) => {
                 let reason = format!("a scheduled drill waits for nobody; it stopped at {}", stopped_at(&rested));
                 let body = CommandBody::Cancel { unwind: false };
-                self.app.order(&run, Order { body, reason, expected_term: None }).await?;
+                self.app.order(&run, Order { body, reason, expected_term: None, key: None }).await?;
                 match self.resume(&run).await?.rest {
                     Rest::Closed(outcome) => Some(outcome),
                     Rest::Paused(_) | Rest::AwaitingApproval(_) | Rest::Interrupted => None,

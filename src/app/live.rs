@@ -134,7 +134,7 @@ impl App {
         let body = CommandBody::Cancel { unwind: true };
         let ordered = async {
             match &run {
-                Some(run) => self.order(run, Order { body, reason, expected_term: None }).await.map(|_| ()),
+                Some(run) => self.order(run, Order { body, reason, expected_term: None, key: None }).await.map(|_| ()),
                 None => Ok(()),
             }
         };

@@ -1,12 +1,12 @@
 //! Orders to a run: put into its inbox, and watched until whoever drives the run has taken them.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{App, AppError};
 use crate::{
     decide,
     engine::{self, TIME_TO_LIVE},
-    model::{Command, CommandBody, EventBody, RunId, Term},
+    model::{Command, CommandBody, EventBody, Purpose, Run, RunId, Term},
     port::LeaseKey,
 };
 
@@ -34,6 +34,8 @@ pub struct Order {
     pub reason: String,
     /// Only when the run is still at this term.
     pub expected_term: Option<Term>,
+    /// The person's key, where another one than the one that is set is meant.
+    pub key: Option<PathBuf>,
 }
 
 /// How often the journal is read for the answer.
@@ -45,12 +47,14 @@ impl App {
     pub async fn tell(&self, id: &RunId, order: Order) -> Result<Told, AppError> {
         let run = engine::load(&self.store, id).await?;
         let key = LeaseKey { group: id.group.clone(), rehearsal: run.opened.rehearsal };
-        if !self.driven(&key).await?
-            && let Some(why) = decide::obey(&self.after_orders(&run).await?, &self.command(order.clone()))
-        {
-            return Ok(Told::Refused { why });
+        let command = self.signed(&run, order).await?;
+        if !self.driven(&key).await? {
+            let proof = engine::proof(&self.settings.persons, &run, &command, self.clock.now()).await;
+            if let Some(why) = decide::obey(&self.after_orders(&run).await?, &command, &proof) {
+                return Ok(Told::Refused { why });
+            }
         }
-        let number = self.order(id, order).await?;
+        let number = self.put(id, command).await?;
         let deadline = self.clock.monotonic() + TIME_TO_LIVE + Duration::from_secs(1);
         loop {
             // Asked before the journal is read: what a process that let go in between had written is seen then.
@@ -65,13 +69,46 @@ impl App {
     }
 
     fn command(&self, order: Order) -> Command {
-        let Order { body, reason, expected_term } = order;
-        Command { by: self.settings.actor.clone(), reason, at: self.clock.now(), expected_term, body }
+        let Order { body, reason, expected_term, key: _ } = order;
+        Command { by: self.settings.actor.clone(), reason, at: self.clock.now(), expected_term, body, signed: None }
+    }
+
+    /// The order, signed where the person has a key and it is a person's word. Without a key it is not signed, and whoever drives the
+    /// run says whether that will do.
+    async fn signed(&self, run: &Run, order: Order) -> Result<Command, AppError> {
+        let key = order.key.clone();
+        let mut command = self.command(order);
+        if command.body.is_word() && (key.is_some() || self.settings.persons.key.is_some()) {
+            let text = command.statement(&run.id, &run.opened.digest);
+            command.signed = Some(self.sign(key.as_deref(), Purpose::Order, text).await?);
+        }
+        Ok(command)
+    }
+
+    /// Where approvals are signed, who asks for a run with a key at hand approves it too. What keeps them from it is said, and the run
+    /// waits for approvals.
+    pub(super) async fn sign_own(&self, run: &Run) {
+        if !run.plan().group.approvals_signed || self.settings.persons.key.is_none() || run.opened.rehearsal {
+            return;
+        }
+        let body = CommandBody::Approve { step: None };
+        let order = Order { body, reason: run.opened.reason.clone(), expected_term: None, key: None };
+        let put = match self.signed(run, order).await {
+            Ok(command) => self.put(&run.id, command).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = put {
+            tracing::error!("your own approval of {} is missing: {}", run.id, super::bookkeeping::said(&error));
+        }
     }
 
     /// Puts an order into a run's inbox, and says its number.
     pub(super) async fn order(&self, id: &RunId, order: Order) -> Result<u64, AppError> {
-        self.store.tell(id, self.command(order)).await.map_err(AppError::store(format!("give an order to {id}")))
+        self.put(id, self.command(order)).await
+    }
+
+    async fn put(&self, id: &RunId, command: Command) -> Result<u64, AppError> {
+        self.store.tell(id, command).await.map_err(AppError::store(format!("give an order to {id}")))
     }
 
     /// What became of order `number`, in the events above `after`: nothing yet, taken, or refused with a reason.

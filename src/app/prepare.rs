@@ -281,6 +281,14 @@ impl Drawn {
                 remedy: go_on(run),
             });
         }
+        if let (true, Some(risk)) = (self.plan.group.approvals_signed, self.request.accept.first()) {
+            return Err(AppError::Refused {
+                what: format!(
+                    "the group wants accepted risks to be signed, and one that comes with the request ({risk}) is not"
+                ),
+                remedy: format!("open the run without --accept, then `lifeboat run accept RUN {risk} --reason …`"),
+            });
+        }
         let misplaced = self.misplaced(seen);
         if let Some(worst) = misplaced.iter().min_by_key(|found| gravity(found)) {
             let what = misplaced.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");

@@ -86,6 +86,7 @@ impl App {
             hold.release().await;
             return Err(error);
         }
+        self.sign_own(&run).await;
         let rested = self.drive(run, &mut hold, &prepared.drivers, manner, progress, stop).await;
         hold.release().await;
         self.trace(&rested).await;
@@ -174,7 +175,7 @@ impl App {
         if let Some(reason) = reason
             && matches!(self.after_orders(&run).await?.state, RunState::Paused { .. })
         {
-            let order = Order { body: CommandBody::Resume, reason: reason.to_owned(), expected_term: None };
+            let order = Order { body: CommandBody::Resume, reason: reason.to_owned(), expected_term: None, key: None };
             self.order(id, order).await?;
         }
         self.drive(run, hold, drivers, manner, progress, stop).await
@@ -186,7 +187,8 @@ impl App {
         let orders = orders.map_err(AppError::store(format!("read the orders of {}", run.id)))?;
         let mut run = run.clone();
         for order in orders {
-            let refused = decide::obey(&run, &order.command);
+            let proof = engine::proof(&self.settings.persons, &run, &order.command, self.clock.now()).await;
+            let refused = decide::obey(&run, &order.command, &proof);
             let body = EventBody::Commanded { inbox: order.number, command: order.command, refused };
             let event = Event { seq: run.seq + 1, term: run.term, at: self.clock.now(), body };
             run.after(&event).map_err(|source| engine::EngineError::Illegal { run: run.id.clone(), source })?;
@@ -221,7 +223,8 @@ impl App {
     ) -> Result<Rested, AppError> {
         let id = run.id.clone();
         let options = Options { stay: manner.stay, ..Options::default() };
-        let engine = Engine { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), options };
+        let persons = Arc::new(self.settings.persons.clone());
+        let engine = Engine { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), persons, options };
         let driven = engine.drive(run, hold, drivers, progress, stop).await;
         // One behind the other: each holds the whole journal while it works.
         let unentered = self.entered(Some(&id)).await;

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use super::{
     identity,
     keys::LedgerSettings,
+    persons::PersonSettings,
     place::{self, StorePlace},
     traces::Collector,
 };
@@ -52,6 +53,8 @@ pub struct Settings {
     pub traces: Option<Collector>,
     /// The ledger: its name, and where its keys are.
     pub ledger: LedgerSettings,
+    /// Where persons' keys are.
+    pub persons: PersonSettings,
 }
 
 /// The environment: a name in, a value out.
@@ -129,7 +132,8 @@ pub fn settle(typed: Typed, env: Environment<'_>) -> Result<Settings, SettingsEr
     };
     let actor = Actor::new(found.clone()).map_err(|_| SettingsError::Actor { from, found })?;
     let (traces, ledger) = (Collector::of(env), LedgerSettings::read(env)?);
-    Ok(Settings { data, store, files, files_by_default, actor, traces, ledger })
+    let persons = PersonSettings::read(&data, env);
+    Ok(Settings { data, store, files, files_by_default, actor, traces, ledger, persons })
 }
 
 fn from_environment(env: Environment<'_>) -> Vec<PathBuf> {

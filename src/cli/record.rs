@@ -1,7 +1,10 @@
 //! A record, drawn: who, what, when, and against which promises.
 
 use super::screen::{Screen, Tone, columns, tint};
-use crate::evidence::{self, Measures, Record, StepRecord, Verdict};
+use crate::{
+    evidence::{self, Measures, Record, StepRecord, Verdict},
+    model::PersonSignature,
+};
 
 fn verdict(verdict: Verdict) -> String {
     let tone = match verdict {
@@ -69,13 +72,26 @@ pub(super) fn draw(screen: &Screen, record: &Record) {
         let of = approval.step.as_ref().map_or_else(|| "the run".into(), ToString::to_string);
         head.push(vec![
             "approved".into(),
-            format!("{of} by {} at {:.3}{}", approval.by, approval.at, said(&approval.reason)),
+            format!(
+                "{of} by {}{} at {:.3}{}",
+                approval.by,
+                key(approval.signed.as_ref()),
+                approval.at,
+                said(&approval.reason)
+            ),
         ]);
     }
     for risk in &record.accepted {
         head.push(vec![
             "accepted".into(),
-            format!("{} by {} at {:.3}{}", risk.risk, risk.by, risk.at, said(&risk.reason)),
+            format!(
+                "{} by {}{} at {:.3}{}",
+                risk.risk,
+                risk.by,
+                key(risk.signed.as_ref()),
+                risk.at,
+                said(&risk.reason)
+            ),
         ]);
     }
     for estimate in &record.estimates {
@@ -93,6 +109,11 @@ pub(super) fn draw(screen: &Screen, record: &Record) {
     if let Ok(Some(run)) = crate::model::Run::replay(record.run.clone(), &record.events) {
         screen.text(&evidence::render(&evidence::timeline(&run, &record.events)));
     }
+}
+
+/// The key that signed, in brackets.
+fn key(signed: Option<&PersonSignature>) -> String {
+    signed.map_or_else(String::new, |signed| format!(" ({})", signed.key))
 }
 
 fn said(reason: &str) -> String {

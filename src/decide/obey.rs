@@ -1,11 +1,14 @@
 //! Which orders make sense. A refusal says why and what would work, and is recorded like the order itself.
 
-use crate::model::{Actor, Command, CommandBody, PauseReason, Run, RunState, StepName, StepState};
+use crate::model::{Actor, Command, CommandBody, PauseReason, Proof, Run, RunState, StepName, StepState};
 
-/// Why the order has no effect; `None`: it is carried out.
-pub fn obey(run: &Run, command: &Command) -> Option<String> {
+/// Why the order has no effect; `None`: it is carried out. `proof` says whether the signature under it holds now.
+pub fn obey(run: &Run, command: &Command, proof: &Proof) -> Option<String> {
     if run.closed().is_some() {
         return Some("the run is over".into());
+    }
+    if let Some(why) = unproven(run, command, proof) {
+        return Some(why);
     }
     match &command.body {
         CommandBody::Pause => may_pause(&run.state),
@@ -121,9 +124,24 @@ fn judge_approval(run: &Run, step: &StepName, by: &Actor) -> Option<String> {
     }
 }
 
+/// A signature that does not hold is worth less than none: somebody tried. Where signatures are wanted, a word without one
+/// is nobody's.
+fn unproven(run: &Run, command: &Command, proof: &Proof) -> Option<String> {
+    match proof {
+        Proof::Broken(why) => Some(format!("the signature of {} does not count: {why}", command.by)),
+        Proof::Unsigned if command.body.is_word() && run.plan().group.approvals_signed => Some(format!(
+            "the group wants it signed by {} with a key of their own: set LIFEBOAT_SSH_KEY, or give --key",
+            command.by
+        )),
+        Proof::Unsigned | Proof::Holds => None,
+    }
+}
+
 /// One person counts once, and where two are asked for the requester is not one of the others.
 fn may_approve(run: &Run, by: &Actor, have: &[Actor]) -> Option<String> {
-    if run.plan().group.approvals_required > 1 && *by == run.opened.requested_by {
+    // Where approvals are signed, who asked has said nothing yet, and may sign like everybody else.
+    let asked = *by == run.opened.requested_by && !run.plan().group.approvals_signed;
+    if run.plan().group.approvals_required > 1 && asked {
         Some(format!("{by} asked for this run, and the group wants another person to approve it"))
     } else if have.contains(by) {
         Some(format!("{by} approved it already"))

@@ -161,12 +161,12 @@ fn a_second_person_must_stand_behind_the_run_where_the_group_asks_for_two() {
     let seen = facts(Role::Primary, Role::Standby);
     assert!(matches!(gate(&run, StepIndex(0), &seen, T0), Gate::Shut(r) if name(&r[0]) == "approvals missing"));
     let by_requester = order("anna", CommandBody::Approve { step: None });
-    assert!(obey(&run, &by_requester).unwrap().contains("another person"));
+    assert!(obey(&run, &by_requester, &Proof::Unsigned).unwrap().contains("another person"));
     let by_bob = order("bob", CommandBody::Approve { step: None });
-    assert_eq!(obey(&run, &by_bob), None);
+    assert_eq!(obey(&run, &by_bob, &Proof::Unsigned), None);
     then(&mut run, EventBody::Commanded { inbox: 1, command: by_bob.clone(), refused: None });
     assert_eq!(gate(&run, StepIndex(0), &seen, T0), Gate::Open);
-    assert!(obey(&run, &by_bob).unwrap().contains("already"));
+    assert!(obey(&run, &by_bob, &Proof::Unsigned).unwrap().contains("already"));
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn a_run_that_a_person_skipped_a_step_of_is_no_success() {
     then(&mut run, EventBody::Acting { step: StepIndex(1), attempt: 1, facts: Facts::default() });
     then(&mut run, done(1, false));
     let skip = order("bob", CommandBody::Skip { step: StepName::new("dns").unwrap() });
-    assert_eq!(obey(&run, &skip), None);
+    assert_eq!(obey(&run, &skip, &Proof::Unsigned), None);
     then(&mut run, EventBody::Commanded { inbox: 1, command: skip, refused: None });
     let closed = next(&run, &world()).record;
     assert_eq!(closed, [EventBody::Closed { outcome: Outcome::CompletedWithExceptions }]);
@@ -360,13 +360,13 @@ fn a_run_that_a_person_skipped_a_step_of_is_no_success() {
 fn past_a_promotion_nothing_is_cancelled_or_unfenced() {
     let mut run = fenced(true);
     let cancel = order("bob", CommandBody::Cancel { unwind: true });
-    assert_eq!(obey(&run, &cancel), None, "before the promotion it may be unwound");
+    assert_eq!(obey(&run, &cancel, &Proof::Unsigned), None, "before the promotion it may be unwound");
     then(&mut run, EventBody::Acting { step: StepIndex(1), attempt: 1, facts: Facts::default() });
-    assert!(obey(&run, &cancel).unwrap().contains("goes forward"), "while it is under way");
+    assert!(obey(&run, &cancel, &Proof::Unsigned).unwrap().contains("goes forward"), "while it is under way");
     then(&mut run, EventBody::Lost { step: StepIndex(1), attempt: 1, why: "timeout".into() });
-    assert!(obey(&run, &cancel).unwrap().contains("goes forward"), "while it is unknown");
+    assert!(obey(&run, &cancel, &Proof::Unsigned).unwrap().contains("goes forward"), "while it is unknown");
     then(&mut run, done(1, false));
-    assert!(obey(&run, &cancel).unwrap().contains("goes forward"), "after it");
+    assert!(obey(&run, &cancel, &Proof::Unsigned).unwrap().contains("goes forward"), "after it");
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn a_failed_undo_is_stuck_and_waits_for_a_person() {
     let decided = next(&run, &world()).record;
     assert_eq!(decided, [EventBody::Paused { reason: PauseReason::UndoStuck { step: StepIndex(0) } }]);
     let retry = order("bob", CommandBody::Retry { step: StepName::new("fence-db").unwrap() });
-    assert_eq!(obey(&run, &retry), None);
+    assert_eq!(obey(&run, &retry, &Proof::Unsigned), None);
     then(&mut run, decided[0].clone());
     then(&mut run, EventBody::Commanded { inbox: 1, command: retry, refused: None });
     assert_eq!(next(&run, &world()).undo, Some(StepIndex(0)));
@@ -544,7 +544,7 @@ fn a_step_left_out_before_its_turn_lets_nobody_overtake_what_comes_ahead_of_it()
     steps[3].needs = vec![StepIndex(2)];
     let mut run = run(opened(plan(steps)));
     let skip = order("bob", CommandBody::Skip { step: StepName::new("verify-db").unwrap() });
-    assert_eq!(obey(&run, &skip), None);
+    assert_eq!(obey(&run, &skip, &Proof::Unsigned), None);
     then(&mut run, EventBody::Commanded { inbox: 1, command: skip, refused: None });
     assert_eq!(
         next(&run, &world()).observe,

@@ -9,11 +9,12 @@ use super::{
     EngineError, Hold, Progress, calls,
     flight::{Flight, Landed},
     ledger::Ledger,
+    proof,
 };
 use crate::{
     decide::{self, Look, Next, Rest, World},
     model::{Attempt, DrillPolicy, EventBody, Observed, Run, StepIndex, TargetName, stopped},
-    port::{Clock, Driver, Drivers, Known, Store, StoreError},
+    port::{Clock, Driver, Drivers, Known, Persons, Store, StoreError},
 };
 
 /// How often the inbox is read: an order from another terminal is taken within this time.
@@ -62,6 +63,8 @@ pub struct Engine {
     pub store: Arc<dyn Store>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Who can tell whether a person signed an order.
+    pub persons: Arc<dyn Persons>,
     /// Settings.
     pub options: Options,
 }
@@ -184,7 +187,9 @@ impl Drive<'_> {
             Err(source) => return Err(EngineError::Journal { run: run.id.clone(), source }),
         };
         for order in orders {
-            let refused = decide::obey(&self.ledger.run, &order.command);
+            let persons = self.engine.persons.as_ref();
+            let proof = proof(persons, &self.ledger.run, &order.command, self.engine.clock.now()).await;
+            let refused = decide::obey(&self.ledger.run, &order.command, &proof);
             let body = EventBody::Commanded { inbox: order.number, command: order.command, refused };
             self.ledger.note(self.hold.permit().term(), body)?;
             self.world.observed.clear();

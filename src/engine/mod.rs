@@ -18,6 +18,7 @@ mod error;
 mod flight;
 mod hold;
 mod ledger;
+mod proof;
 mod recover;
 
 pub use calls::{call, known};
@@ -25,4 +26,5 @@ pub use drive::{Engine, Hands, Options, Stop};
 pub use error::EngineError;
 pub use hold::{Hold, TIME_TO_LIVE, Waiting, take};
 pub use ledger::Progress;
+pub use proof::proof;
 pub use recover::{load, recover};

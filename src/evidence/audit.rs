@@ -9,6 +9,7 @@ use super::{
     key::PublicKey,
     later::{FindingRaised, SignOff},
     note::Verifier,
+    signed::Signed,
     statement::{self, Blob, NamedKey, Role, What},
 };
 use crate::model::{GroupName, RunId};
@@ -44,6 +45,7 @@ pub struct Audit {
     ledger: Vec<Verifier>,
     runs: BTreeMap<GroupName, Runs>,
     blobs: BTreeMap<String, (u64, Option<RunId>)>,
+    signed: Vec<Signed>,
     actions: BTreeMap<u64, bool>,
     drafts: BTreeMap<RunId, u32>,
     late: u64,
@@ -72,6 +74,8 @@ pub struct Audited {
     pub ledger: Vec<Verifier>,
     /// Blobs that entries name, each with its length and the run whose record it is.
     pub blobs: BTreeMap<String, (u64, Option<RunId>)>,
+    /// What persons signed with keys of their own, whose signatures are not verified here.
+    pub signed: Vec<Signed>,
     /// What is wrong.
     pub flaws: Vec<Flaw>,
 }
@@ -123,7 +127,8 @@ impl Audit {
             }
             What::ActionClosed(closed) => self.action_closed(closed.action),
             What::IncidentDrafted(made) => self.drafted(&made.run, made.version),
-            What::SignedOff(SignOff { run, .. }) | What::FindingRaised(FindingRaised { run, .. }) => self.known(&run),
+            What::SignedOff(sign_off) => self.signed_off(index, &sign_off),
+            What::FindingRaised(FindingRaised { run, .. }) => self.known(&run),
             What::Waived(_) | What::AssuranceRecorded(_) => Ok(()),
             What::Anchored(anchored) if anchored.size > index => Err(format!(
                 "it says that a checkpoint of {} entries was anchored, and there were {index}",
@@ -141,6 +146,16 @@ impl Audit {
     fn known(&self, run: &RunId) -> Result<(), String> {
         let opened = self.runs.get(&run.group).is_some_and(|runs| runs.opened.contains_key(&run.number));
         if opened { Ok(()) } else { Err(format!("it is about run {run}, and no entry opened it")) }
+    }
+
+    /// A sign-off is about the record that the run was closed with.
+    fn signed_off(&mut self, index: u64, sign_off: &SignOff) -> Result<(), String> {
+        self.known(&sign_off.run)?;
+        if self.blobs.get(&sign_off.record).and_then(|(_, run)| run.as_ref()) != Some(&sign_off.run) {
+            return Err(format!("it is about a record of {} that no entry before it names", sign_off.run));
+        }
+        self.signed.push(Signed::of_sign_off(index, sign_off)?);
+        Ok(())
     }
 
     fn action_closed(&mut self, action: u64) -> Result<(), String> {
@@ -260,6 +275,7 @@ impl Audit {
             record: self.record,
             ledger: self.ledger,
             blobs: self.blobs,
+            signed: self.signed,
             flaws,
         }
     }

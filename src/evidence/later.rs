@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{Severity, statement::Blob};
-use crate::model::{Actor, GroupName, RunId};
+use crate::model::{Actor, GroupName, PersonSignature, RunId};
 
 /// What a person says of the record of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,18 +29,6 @@ impl Opinion {
     }
 }
 
-/// A signature of a person's own SSH key: what `ssh-keygen -Y sign` makes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PersonSignature {
-    /// What was signed, byte for byte.
-    pub text: String,
-    /// The armoured signature (`-----BEGIN SSH SIGNATURE-----`).
-    pub signature: String,
-    /// The key: `SHA256:` and its fingerprint.
-    pub key: String,
-}
-
 /// A person reviewed the record of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,6 +44,8 @@ pub struct SignOff {
     pub comment: String,
     /// Who.
     pub by: Actor,
+    /// When, by that person's machine.
+    pub signed_at: Timestamp,
     /// Signed with the person's own key.
     pub signed: PersonSignature,
 }

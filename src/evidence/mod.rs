@@ -21,6 +21,7 @@ mod path;
 mod phases;
 mod record;
 mod redact;
+pub mod signed;
 pub mod statement;
 mod step;
 #[cfg(test)]

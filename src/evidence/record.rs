@@ -14,7 +14,7 @@ use super::{
 };
 use crate::model::{
     Actor, CommandBody, Digest, DrillMode, Event, EventBody, Firing, GroupName, IllegalEvent, Loss, Objectives,
-    Outcome, RegionName, Risk, Run, RunId, RunKind, RunbookName, StepName, TargetName,
+    Outcome, PersonSignature, RegionName, Risk, Run, RunId, RunKind, RunbookName, StepName, TargetName,
 };
 
 /// `apiVersion` of a record.
@@ -83,6 +83,9 @@ pub struct Approval {
     pub step: Option<StepName>,
     /// In the person's words; may be empty.
     pub reason: String,
+    /// Signed with the person's own key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<PersonSignature>,
 }
 
 /// A risk that a person accepted.
@@ -97,6 +100,9 @@ pub struct AcceptedRisk {
     pub at: Timestamp,
     /// Why, in the person's words.
     pub reason: String,
+    /// Signed with the person's own key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<PersonSignature>,
 }
 
 /// What a promotion would lose, stated before it (promise S5).
@@ -262,6 +268,7 @@ fn approvals(events: &[Event]) -> Vec<Approval> {
             at: command.at,
             step: step.clone(),
             reason: command.reason.clone(),
+            signed: command.signed.clone(),
         }),
         _ => None,
     };
@@ -274,10 +281,12 @@ fn accepted(run: &Run, events: &[Event]) -> Vec<AcceptedRisk> {
         by: run.opened.requested_by.clone(),
         at: run.opened_at,
         reason: run.opened.reason.clone(),
+        signed: None,
     });
     let later = orders(events).filter_map(|command| match &command.body {
         CommandBody::Accept { risk } => {
-            Some(AcceptedRisk { risk: *risk, by: command.by.clone(), at: command.at, reason: command.reason.clone() })
+            let (by, reason, signed) = (command.by.clone(), command.reason.clone(), command.signed.clone());
+            Some(AcceptedRisk { risk: *risk, by, at: command.at, reason, signed })
         }
         _ => None,
     });

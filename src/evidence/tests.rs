@@ -64,8 +64,14 @@ fn closed(outcome: Outcome) -> EventBody {
 }
 
 fn told(seconds: f64, who: &str, reason: &str, body: CommandBody) -> (f64, EventBody) {
-    let command =
-        Command { by: Actor::new(who).unwrap(), reason: reason.into(), at: at(seconds), expected_term: None, body };
+    let command = Command {
+        by: Actor::new(who).unwrap(),
+        reason: reason.into(),
+        at: at(seconds),
+        expected_term: None,
+        body,
+        signed: None,
+    };
     (seconds, EventBody::Commanded { inbox: 1, command, refused: None })
 }
 

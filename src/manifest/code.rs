@@ -244,6 +244,10 @@ codes! {
         "The group says that it covers a service, and none of its regions lists it. The service that was meant is then in no \
         group, and stays behind when its region is lost. Correct the name, or list it in `services` of the Region.";
 
+    AutomaticNeedsPersons = "LB0324", Warning, "automation that waits for persons",
+        "Automation starts the run, and then the run waits: approvals must be signed, or other persons must approve, and \
+        automation is no person. Write `automation: ProposeOnly`, or ask for one unsigned approval.";
+
     EmptyRecord = "LB0401", Error, "record that would leave its name empty",
         "A name without values takes the service away from everybody. Every region's entry has at least one value.";
     RecordLacksRegion = "LB0402", Error, "record without a serving region",

@@ -18,7 +18,7 @@ use crate::{
         Retry, RunKind, StepIndex, TargetRef, Undo, Verb, WatchRules,
     },
     port::{Catalog, Descriptor},
-    spec::{ProtectionGroupSpec, RegionSpec, RunbookNames, RunbookSpec, StepSpec},
+    spec::{ProtectionGroupSpec, RegionSpec, RunbookNames, RunbookSpec, Signatures, StepSpec},
 };
 
 /// Milliseconds that a step may take longer than the wait it declares: answers need time to travel.
@@ -258,6 +258,7 @@ fn model_group(document: &Document<ProtectionGroupSpec>) -> Result<Group, Vec<Fi
         fencing: spec.fencing,
         cooldown_seconds: spec.cooldown_seconds,
         approvals_required: spec.approvals.required,
+        approvals_signed: spec.approvals.signatures == Signatures::Required,
         runbooks: runbooks.into_iter().filter_map(|(kind, name)| name.clone().map(|name| (kind, name))).collect(),
     })
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Blocker, DrillMode, Facts, Firing, Loss, Outcome, Output, PauseReason, Plan, RunKind, SkippedBy, StepIndex,
-    StepName, TargetName, Term,
+    Actor, Blocker, DrillMode, Facts, Firing, Loss, Outcome, Output, PauseReason, PersonSignature, Plan, RunKind,
+    SkippedBy, StepIndex, StepName, TargetName, Term,
 };
 
 /// A named risk that a person may accept, with a reason, for one run.
@@ -99,6 +99,9 @@ pub struct Command {
     pub expected_term: Option<Term>,
     /// What.
     pub body: CommandBody,
+    /// Signed with the person's own key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<PersonSignature>,
 }
 
 /// The first event of a run.

@@ -13,6 +13,7 @@ mod report;
 mod run;
 #[cfg(test)]
 pub(crate) mod sample;
+mod signature;
 mod step;
 mod stop;
 mod timetable;
@@ -33,6 +34,7 @@ pub use objective::{Objectives, Phase};
 pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};
 pub use report::{Judged, MarkerSeen, ObserverReport, ProbeSeen, ProbeState, VerdictSeen};
 pub use run::{IllegalEvent, Outcome, PauseReason, Run, RunKind, RunState};
+pub use signature::{PersonSignature, Proof, Purpose, statement};
 pub use step::{Blocker, SkippedBy, StepState};
 pub use stop::{StopOrder, stopped};
 pub use timetable::Timetable;

@@ -87,7 +87,7 @@ impl Run {
             doubted: vec![false; opened.plan.steps.len()],
             resume: RunState::Running,
             accepted: opened.accepted.iter().map(|risk| (*risk, (by.clone(), opened.reason.clone()))).collect(),
-            approvals: vec![by.clone()],
+            approvals: if opened.plan.group.approvals_signed { Vec::new() } else { vec![by.clone()] },
             opened: (**opened).clone(),
             opened_at: first.at,
             inbox: 0,

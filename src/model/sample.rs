@@ -33,6 +33,7 @@ pub(crate) fn group() -> Group {
         fencing: FencingPolicy::Required,
         cooldown_seconds: 3_600,
         approvals_required: 1,
+        approvals_signed: false,
         runbooks: BTreeMap::new(),
     }
 }
@@ -156,6 +157,7 @@ pub(crate) fn order(who: &str, body: CommandBody) -> Command {
         reason: "because".into(),
         at: Timestamp::UNIX_EPOCH,
         expected_term: None,
+        signed: None,
         body,
     }
 }

@@ -147,6 +147,9 @@ pub struct Group {
     pub cooldown_seconds: u64,
     /// Persons who must stand behind a run, the requester included.
     pub approvals_required: u32,
+    /// An approval counts only with the signature of that person's own key, and who asks has not approved by asking.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approvals_signed: bool,
     /// The declared runbook of each kind of run; a kind without one uses the built-in.
     pub runbooks: BTreeMap<RunKind, RunbookName>,
 }

@@ -28,7 +28,7 @@ pub(super) fn write(redacted: &Redacted, terms: &Terms<'_>) -> Result<String, Re
             "title": title(record),
             "environment": Banner::of(record),
             "rehearsal": record.rehearsal,
-            "draft": terms.signature.is_none(),
+            "draft": terms.draft(record).is_some(),
             "kind": record.run_kind,
             "outcome": record.outcome,
             "verdict": judgement.verdict,

@@ -55,8 +55,13 @@ pub(super) type Supported<'a> = (&'a Support, Vec<&'a str>);
 
 impl Controls {
     /// What a run supports, and what it leaves open: each requirement once.
-    pub(super) fn split(&self, record: &Record, signed: bool) -> (Vec<Supported<'_>>, Vec<Supported<'_>>) {
-        let carried = activities(record, signed);
+    pub(super) fn split(
+        &self,
+        record: &Record,
+        signed: bool,
+        accepted: bool,
+    ) -> (Vec<Supported<'_>>, Vec<Supported<'_>>) {
+        let carried = activities(record, signed, accepted);
         let (mut supported, mut open): (Vec<Supported<'_>>, Vec<Supported<'_>>) = (Vec::new(), Vec::new());
         for (activity, supports) in &self.activities {
             let list = if carried.contains(&activity.as_str()) { &mut supported } else { &mut open };
@@ -88,7 +93,7 @@ fn activity(record: &Record) -> &'static str {
 }
 
 /// What a run is evidence of. One that moved nothing shows no failover.
-fn activities(record: &Record, signed: bool) -> Vec<&'static str> {
+fn activities(record: &Record, signed: bool, accepted: bool) -> Vec<&'static str> {
     let mut carried = Vec::new();
     let moved = |verb: Verb| verb.promotes() || verb == Verb::DnsSwitch;
     if record.rehearsal || record.steps.iter().any(|step| moved(step.verb) && step.state == "done") {
@@ -96,6 +101,9 @@ fn activities(record: &Record, signed: bool) -> Vec<&'static str> {
     }
     if signed {
         carried.push("ledger");
+    }
+    if accepted {
+        carried.push("signoff");
     }
     carried
 }

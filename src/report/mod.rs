@@ -6,7 +6,7 @@
 //!
 //! It promises: the same record and arguments give the same bytes. A report takes a [`Redacted`] record, so that no secret
 //! gets in. What is not known reads *not measured* or *not recorded*, never a guess; nothing is rounded in our favour; a
-//! rehearsal shows no measured recovery time; what is not signed carries DRAFT. A crash in the middle means nothing.
+//! rehearsal shows no measured recovery time; what nobody accepted carries DRAFT. A crash in the middle means nothing.
 
 mod amount;
 mod cloudevents;
@@ -23,7 +23,10 @@ mod section;
 mod sheet;
 mod uuid;
 
-use crate::evidence::Redacted;
+use crate::evidence::{
+    Record, Redacted,
+    later::{Opinion, SignOff},
+};
 
 pub use controls::{Controls, DEFAULT as DEFAULT_CONTROLS, Support};
 pub use population::{Line, Population, State};
@@ -79,10 +82,28 @@ pub struct Terms<'a> {
     pub controls: &'a Controls,
     /// How the record is kept.
     pub keeping: Keeping,
-    /// Where it is signed; `None`: it is not, and the report is a draft.
+    /// Where the ledger holds it, signed; `None`: it does not.
     pub signature: Option<&'a Signature>,
+    /// Who reviewed it, each person's last word.
+    pub sign_offs: &'a [SignOff],
     /// OSCAL results hold observations alone, and leave every judgement to the assessor.
     pub observations_only: bool,
+}
+
+impl Terms<'_> {
+    /// Why the report is a draft; `None`: the ledger holds the record, and somebody else than who asked for the run accepted it.
+    pub fn draft(&self, record: &Record) -> Option<&'static str> {
+        let accepted = |sign_off: &&SignOff| sign_off.opinion == Opinion::Accepted;
+        if self.signature.is_none() {
+            Some("the ledger does not hold the record")
+        } else if self.sign_offs.iter().filter(accepted).any(|sign_off| sign_off.by != record.requested_by) {
+            None
+        } else if self.sign_offs.iter().any(|sign_off| accepted(&sign_off)) {
+            Some("nobody but who asked for the run accepted the record")
+        } else {
+            Some("nobody accepted the record")
+        }
+    }
 }
 
 /// A report that could not be made.

@@ -101,7 +101,7 @@ pub struct Sheet {
     pub title: String,
     /// In large type.
     pub banner: Banner,
-    /// Nobody signed it.
+    /// Nobody accepted it yet.
     pub draft: bool,
     /// The verdict.
     pub verdict: Conclusion,
@@ -139,7 +139,7 @@ impl Sheet {
         Self {
             title: title(record),
             banner: Banner::of(record),
-            draft: terms.signature.is_none(),
+            draft: terms.draft(record).is_some(),
             verdict: material.judgement.verdict,
             sentence: section::sentence(&material),
             cover: section::cover(&material),

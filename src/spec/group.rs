@@ -199,12 +199,26 @@ fn one() -> u32 {
 pub struct Approvals {
     /// Persons, the requester included. With 2 or more, the others must approve before the first act.
     #[schemars(range(min = 1, max = 10))]
+    #[serde(default = "one")]
     pub required: u32,
+    /// Whether approvals and accepted risks need a signature.
+    #[serde(default)]
+    pub signatures: Signatures,
+}
+
+/// Whether a person's word needs the signature of that person's own SSH key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum Signatures {
+    /// A signature is checked where there is one.
+    #[default]
+    Optional,
+    /// An approval or an accepted risk without one counts for nothing, and asking for a run approves nothing.
+    Required,
 }
 
 impl Default for Approvals {
     fn default() -> Self {
-        Self { required: 1 }
+        Self { required: 1, signatures: Signatures::Optional }
     }
 }
 

@@ -23,7 +23,7 @@ pub use drill::{
 };
 pub use group::{
     Approvals, CorrelatedProbes, DetectionSpec, GroupRegion, ObjectivesSpec, ProtectionGroup, ProtectionGroupSpec,
-    RunbookNames,
+    RunbookNames, Signatures,
 };
 pub use isolated::{DrillsSpec, IsolatedSpec, LiveSpec};
 pub use notify::{

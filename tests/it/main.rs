@@ -30,6 +30,7 @@ mod matrix;
 mod memory;
 mod meter;
 mod notify;
+mod persons;
 mod postgres;
 mod probe;
 mod real;

@@ -109,8 +109,12 @@ impl Stage {
     }
 
     async fn drive(&mut self, run: Run, mut hold: engine::Hold) -> Result<(Run, Rest), EngineError> {
-        let engine =
-            Engine { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), options: Options::default() };
+        let engine = Engine {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            persons: Arc::new(lifeboat::port::Nobody),
+            options: Options::default(),
+        };
         let id = run.id.clone();
         let events = &mut self.events;
         let mut progress = |event: &Event, _: &Run| events.push(event.clone());

@@ -11,14 +11,17 @@ use super::{
     App, AppError,
     bookkeeping::ledger,
     keys::{machine, put},
+    persons::second,
 };
 use crate::{
     evidence::{
+        Record,
         bundle::{Proof, sigstore},
         checkpoint::Checkpoint,
         envelope::Envelope,
         key::{Algorithm, PublicKey, hex},
         note::{Note, Verifier},
+        signed::Signed,
         statement::{self, Blob, Role, What},
         tree,
     },
@@ -35,6 +38,40 @@ struct Closed {
     record: Option<Blob>,
     /// What signed it.
     key: PublicKey,
+}
+
+/// What persons signed.
+struct PersonsOf {
+    signed: Vec<Signed>,
+    /// Whose key is whose.
+    allowed: Option<Vec<u8>>,
+}
+
+impl PersonsOf {
+    /// Each signature with its text, and whose key is whose.
+    fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let mut files = Vec::new();
+        for (number, one) in (1..).zip(&self.signed) {
+            files.push((format!("persons/{number}.sig"), one.signature.signature.clone().into_bytes()));
+            files.push((format!("persons/{number}.txt"), one.signature.text.clone().into_bytes()));
+        }
+        files.extend(self.allowed.clone().filter(|_| !files.is_empty()).map(|text| ("allowed_signers".into(), text)));
+        files
+    }
+
+    /// The commands that check them: a person is an argument, and quoted like one.
+    fn commands(&self) -> String {
+        let command = |(number, one): (usize, &Signed)| {
+            format!(
+                "ssh-keygen -Y verify -f allowed_signers -I '{}' -n {} -O verify-time={} -s persons/{number}.sig < persons/{number}.txt",
+                one.by.as_str().replace('\'', "'\\''"),
+                one.purpose.namespace(),
+                second(one.at)
+            )
+        };
+        let commands: Vec<_> = (1..).zip(&self.signed).map(command).collect();
+        if commands.is_empty() { "# No person signed anything about this run.".into() } else { commands.join("\n") }
+    }
 }
 
 /// Finds the entry that closes the run, and the key that signed entries then.
@@ -81,8 +118,21 @@ impl App {
         };
         let blob = books.files.blob(&record.sha256).map_err(ledger)?;
         let blob = blob.ok_or_else(|| missing(format!("the record {} of run {run} is missing", record.sha256)))?;
-        let files = files(run, &checkpoint, &entries, &found, blob, self.ledger_keys()?.ledger.public());
+        let persons = self.persons_of(run, &blob)?;
+        let files = files(run, &checkpoint, &entries, &found, blob, &persons, self.ledger_keys()?.ledger.public());
         write(to, &files.ok_or_else(|| missing("the checkpoint of the ledger cannot be read".into()))?)
+    }
+
+    /// What persons signed about a run: orders in its record, and the last word of each who reviewed it.
+    fn persons_of(&self, run: &RunId, record: &[u8]) -> Result<PersonsOf, AppError> {
+        let mut signed = serde_json::from_slice::<Record>(record)
+            .ok()
+            .and_then(|record| Signed::of_record(&record).ok())
+            .unwrap_or_default();
+        let sign_offs = self.reviewed(run)?.sign_offs;
+        signed.extend(sign_offs.iter().filter_map(|sign_off| Signed::of_sign_off(0, sign_off).ok()));
+        // Without the file an auditor has it from somewhere else, and the commands say that it is missing.
+        Ok(PersonsOf { signed, allowed: fs::read(&self.settings.persons.allowed).ok() })
     }
 }
 
@@ -93,8 +143,9 @@ fn files(
     entries: &[Vec<u8>],
     found: &Closed,
     record: Vec<u8>,
+    persons: &PersonsOf,
     ledger: &PublicKey,
-) -> Option<Vec<(&'static str, Vec<u8>)>> {
+) -> Option<Vec<(String, Vec<u8>)>> {
     let said = Checkpoint::read(&Note::parse(checkpoint.as_bytes()).ok()?).ok()?;
     let leaves: Vec<_> = entries.iter().map(|entry| tree::leaf(entry)).collect();
     let mut subtrees = |height: u32, index: u64| {
@@ -121,8 +172,9 @@ fn files(
         .replace("{RECORD_KEY}", &found.key.id())
         .replace("{LEDGER_KEY}", &ledger.id())
         .replace("{LEDGER_ID}", &hex(&verifier.id()))
+        .replace("{PERSONS}", &persons.commands())
         .replace("{OPENSSL_RECORD}", openssl);
-    Some(vec![
+    let fixed = [
         ("VERIFY.md", verify.into_bytes()),
         ("checkpoint", checkpoint.as_bytes().to_vec()),
         ("keys/ledger.pub", ledger.pem().into_bytes()),
@@ -132,11 +184,13 @@ fn files(
         ("record.json", record),
         ("record.sigstore.json", sigstore),
         ("record.tlog-proof", proof.to_string().into_bytes()),
-    ])
+    ];
+    let fixed = fixed.into_iter().map(|(name, bytes)| (name.to_owned(), bytes));
+    Some(fixed.chain(persons.files()).collect())
 }
 
 /// Writes them, and their sums at last.
-fn write(to: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<Vec<PathBuf>, AppError> {
+fn write(to: &Path, files: &[(String, Vec<u8>)]) -> Result<Vec<PathBuf>, AppError> {
     let mut written = Vec::new();
     let mut sums = String::new();
     let mut one = |name: &str, bytes: &[u8]| {
@@ -147,7 +201,7 @@ fn write(to: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<Vec<PathBuf>, A
     };
     for (name, bytes) in files {
         one(name, bytes)?;
-        sums.extend([hex(&tree::sha256(bytes)).as_str(), "  ", name, "\n"]);
+        sums.extend([hex(&tree::sha256(bytes)).as_str(), "  ", name.as_str(), "\n"]);
     }
     one("SHA256SUMS", sums.as_bytes())?;
     Ok(written)

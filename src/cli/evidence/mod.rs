@@ -11,6 +11,7 @@ mod list;
 mod population;
 mod report;
 mod show;
+mod sign_off;
 mod verify;
 
 /// Look at evidence records, and at the ledger that proves them.
@@ -23,6 +24,7 @@ Examples:
   lifeboat evidence population > runs.csv
   lifeboat evidence list
   lifeboat evidence verify
+  lifeboat evidence sign-off orders-17 --key ~/.ssh/id_ed25519
   lifeboat evidence export orders-17 ./for-the-auditor
   lifeboat evidence keygen --rotate record
 
@@ -50,6 +52,7 @@ enum Verb {
     List(list::Args),
     Verify(verify::Args),
     Export(export::Args),
+    SignOff(sign_off::Args),
     Keygen(keygen::Args),
 }
 
@@ -61,6 +64,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Controls(_) => controls::run(desk),
         Verb::List(args) => list::run(&args, desk),
         Verb::Verify(args) => verify::run(args, desk).await,
+        Verb::SignOff(args) => sign_off::run(args, desk).await,
         Verb::Export(args) => export::run(&args, desk),
         Verb::Keygen(args) => keygen::run(&args, desk),
     }

@@ -51,6 +51,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
             "open": checked.audited.open,
             "late": checked.audited.late,
             "records": checked.audited.records(),
+            "signatures": checked.audited.signed.len(),
             "files": checked.files,
             "verified": checked.flaws.is_empty(),
             "flaws": checked.flaws,
@@ -70,11 +71,12 @@ fn people(screen: &Screen, checked: &Checked) {
         screen.line(format_args!("  checkpoint  {} entries, root {}", checkpoint.size, hex(&checkpoint.root)));
     }
     screen.line(format_args!(
-        "  entries     {} read, {} made up for; {} runs, {} records, {} files",
+        "  entries     {} read, {} made up for; {} runs, {} records, {} signatures of persons, {} files",
         audited.entries,
         audited.late,
         audited.runs,
         audited.records(),
+        audited.signed.len(),
         checked.files
     ));
     for run in &audited.open {

@@ -1,5 +1,7 @@
 //! Orders: `pause`, `retry`, `skip`, `accept`; and the giving of any order.
 
+use std::path::PathBuf;
+
 use clap::builder::TypedValueParser as _;
 use serde_json::json;
 
@@ -101,6 +103,9 @@ pub(super) struct Accept {
     /// Why; kept as evidence.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Your own SSH key, private or, where the agent has it, public; default: LIFEBOAT_SSH_KEY.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     #[command(flatten)]
     seen: Seen,
 }
@@ -118,7 +123,7 @@ pub(super) async fn skip(args: Skip, desk: &Desk) -> Result<Exit, Complaint> {
 }
 
 pub(super) async fn accept(args: Accept, desk: &Desk) -> Result<Exit, Complaint> {
-    give(desk, &args.run, CommandBody::Accept { risk: args.risk }, args.reason, args.seen).await
+    give_signed(desk, &args.run, CommandBody::Accept { risk: args.risk }, args.reason, args.seen, args.key).await
 }
 
 /// Gives an order and says what became of it.
@@ -129,7 +134,19 @@ pub(in crate::cli) async fn give(
     reason: String,
     seen: Seen,
 ) -> Result<Exit, Complaint> {
-    let order = Order { body, reason, expected_term: seen.expected_term };
+    give_signed(desk, run, body, reason, seen, None).await
+}
+
+/// The same with a person's own key, for orders that are a person's word.
+pub(in crate::cli) async fn give_signed(
+    desk: &Desk,
+    run: &RunId,
+    body: CommandBody,
+    reason: String,
+    seen: Seen,
+    key: Option<PathBuf>,
+) -> Result<Exit, Complaint> {
+    let order = Order { body, reason, expected_term: seen.expected_term, key };
     let told = desk.app()?.tell(run, order).await?;
     let screen = &desk.screen;
     let exit = if matches!(told, Told::Refused { .. }) { Exit::Refused } else { Exit::Success };

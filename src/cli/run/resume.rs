@@ -46,8 +46,12 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     }
     let (seen, _) = app.read(&args.run).await?;
     if matches!(seen.state, RunState::Paused { .. }) && app.is_driven(&args.run).await? {
-        let order =
-            Order { body: CommandBody::Resume, reason: args.reason.clone(), expected_term: args.seen.expected_term };
+        let order = Order {
+            body: CommandBody::Resume,
+            reason: args.reason.clone(),
+            expected_term: args.seen.expected_term,
+            key: None,
+        };
         let told = app.tell(&args.run, order).await?;
         match told {
             // Whoever held the lease is gone: this process takes the run over.

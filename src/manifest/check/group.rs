@@ -6,7 +6,7 @@ use super::{Notes, World, named_runbooks, repeated_names};
 use crate::{
     manifest::{code::Code, locate::Path, suggest},
     model::{Automation, MemberRole, ServiceName},
-    spec::{ProtectionGroupSpec, RegionSpec, RunbookSpec, TargetKind},
+    spec::{ProtectionGroupSpec, RegionSpec, RunbookSpec, Signatures, TargetKind},
 };
 
 /// A day, for limits that nobody should need.
@@ -38,6 +38,7 @@ pub(super) fn check(world: &World<'_>, notes: &mut Notes<'_, ProtectionGroupSpec
             notes.add(Code::UnknownRunbook, &path, format!("there is no runbook `{name}`"), help);
         }
     }
+    automation(spec, notes);
     if !(1..=10).contains(&spec.approvals.required) {
         let message = format!("a run needs 1 to 10 persons, found {}", spec.approvals.required);
         notes.add(
@@ -46,6 +47,15 @@ pub(super) fn check(world: &World<'_>, notes: &mut Notes<'_, ProtectionGroupSpec
             message,
             "the requester counts as one",
         );
+    }
+}
+
+fn automation(spec: &ProtectionGroupSpec, notes: &mut Notes<'_, ProtectionGroupSpec>) {
+    let persons = spec.approvals.required > 1 || spec.approvals.signatures == Signatures::Required;
+    if spec.automation == Automation::Automatic && persons {
+        let message = "a run that starts by itself waits for persons who approve it";
+        let help = "write `automation: ProposeOnly`, or ask for one unsigned approval";
+        notes.add(Code::AutomaticNeedsPersons, &Path::spec().key("automation"), message, help);
     }
 }
 

@@ -50,7 +50,7 @@ impl<'a> Parts<'a> {
     pub(super) fn metadata(&self, what: &str) -> Metadata {
         let record = self.run();
         let last = record.events.last().map_or(record.opened_at, |event| event.at);
-        let draft = if self.terms.signature.is_some() { "" } else { "DRAFT: nobody signed the record of this run. " };
+        let draft = self.terms.draft(record).map_or_else(String::new, |why| format!("DRAFT: {why}. "));
         Metadata {
             title: format!("{what}: {}, {}", record.run, sheet::title(record)),
             // The newest that it rests on, not the time of writing: the same record gives the same document.

@@ -3,12 +3,16 @@
 use crate::report::{
     Banner, amount,
     controls::Supported,
-    sheet::{Material, NOT_RECORDED, Section, facts, table, text},
+    sheet::{Material, NOT_RECORDED, Section, facts, or_not_recorded, table, text},
 };
 
 /// Control cross-walk.
 pub(super) fn controls(material: &Material<'_>) -> Section {
-    let (supported, open) = material.terms.controls.split(material.record, material.terms.signature.is_some());
+    let (supported, open) = material.terms.controls.split(
+        material.record,
+        material.terms.signature.is_some(),
+        material.terms.draft(material.record).is_none(),
+    );
     let rows = |of: &[Supported<'_>]| {
         let row = |(support, by): &Supported<'_>| {
             vec![support.framework.clone(), support.id.clone(), support.title.clone(), by.join(", ")]
@@ -47,18 +51,29 @@ pub(super) fn coverage(material: &Material<'_>) -> Section {
 
 /// Sign-off.
 pub(super) fn sign_off(material: &Material<'_>) -> Section {
-    let draft =
-        if material.terms.signature.is_some() { "no: the record is signed" } else { "yes: nobody signed the record" };
+    let terms = material.terms;
+    let draft = terms.draft(material.record).map_or_else(|| "no".to_owned(), |why| format!("yes: {why}"));
+    let rows = terms.sign_offs.iter().map(|sign_off| {
+        let at = format!("{:.3}", sign_off.signed_at);
+        let comment = or_not_recorded(&sign_off.comment);
+        let key = sign_off.signed.key.clone();
+        vec![sign_off.by.to_string(), sign_off.opinion.as_str().to_owned(), at, comment, key]
+    });
     Section::new(
         "sign-off",
         "Sign-off",
-        vec![facts(vec![
-            ("Draft", draft.into()),
-            ("Prepared by", NOT_RECORDED.into()),
-            ("Reviewed by", NOT_RECORDED.into()),
-            ("Accepted by", NOT_RECORDED.into()),
-            ("Comments and dissent", NOT_RECORDED.into()),
-        ])],
+        vec![
+            facts(vec![
+                ("Draft", draft),
+                ("Prepared by", format!("lifeboat {}, from the journal of the run", material.record.version)),
+            ]),
+            table(
+                "Reviews, signed with the persons' own keys",
+                &["Person", "Opinion", "At (UTC)", "Comment", "Key"],
+                rows.collect(),
+                "Nobody reviewed the record.",
+            ),
+        ],
     )
 }
 

@@ -76,7 +76,7 @@ pub(super) fn cover(material: &Material<'_>) -> Vec<Fact> {
     let mode = record.drill.map(|mode| format!("drill, {mode}"));
     let environment = mode.unwrap_or_else(|| if record.rehearsal { "drill".into() } else { "real".into() });
     let scheduled = record.scheduled.as_ref().map_or_else(|| "no: a person started it".into(), ToString::to_string);
-    let unsigned = || "none: this report is a draft".to_owned();
+    let unsigned = || "none: the ledger does not hold the record".to_owned();
     let rows = vec![
         ("Run", record.run.to_string()),
         ("Number in its group", record.run.number.to_string()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::PersonSignature;
 use crate::report::sheet::{Material, NOT_RECORDED, Section, facts, or_not_recorded, table};
 
 /// Participants and authority.
@@ -12,11 +13,12 @@ pub(super) fn people(material: &Material<'_>) -> Section {
     let approvals = record.approvals.iter().map(|approval| {
         let of = approval.step.as_ref().map_or_else(|| "the run".to_owned(), ToString::to_string);
         let at = format!("{:.3}", approval.at);
-        vec![approval.by.to_string(), of, at, or_not_recorded(&approval.reason), NOT_RECORDED.into()]
+        vec![approval.by.to_string(), of, at, or_not_recorded(&approval.reason), key(approval.signed.as_ref())]
     });
     let risks = record.accepted.iter().map(|accepted| {
         let at = format!("{:.3}", accepted.at);
-        vec![accepted.risk.to_string(), accepted.by.to_string(), at, or_not_recorded(&accepted.reason)]
+        let key = key(accepted.signed.as_ref());
+        vec![accepted.risk.to_string(), accepted.by.to_string(), at, or_not_recorded(&accepted.reason), key]
     });
     let none = "Nobody was asked to approve, and nobody did.";
     Section::new(
@@ -29,9 +31,19 @@ pub(super) fn people(material: &Material<'_>) -> Section {
                 ("Somebody else than who asked approved", segregation(material)),
             ]),
             table("Approvals", &["Person", "Of", "At (UTC)", "Reason", "Key"], approvals.collect(), none),
-            table("Accepted risks", &["Risk", "By", "At (UTC)", "Reason"], risks.collect(), "Nobody accepted a risk."),
+            table(
+                "Accepted risks",
+                &["Risk", "By", "At (UTC)", "Reason", "Key"],
+                risks.collect(),
+                "Nobody accepted a risk.",
+            ),
         ],
     )
+}
+
+/// The key that signed.
+fn key(signed: Option<&PersonSignature>) -> String {
+    signed.map_or_else(|| "not signed".into(), |signed| signed.key.clone())
 }
 
 /// Whoever runs it is not the only one to approve it.

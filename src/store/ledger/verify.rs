@@ -8,10 +8,12 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{CHECKPOINT, HEAD, MARK, blob_path, digest_of, disk::Disk, failed, frame::DataKey, head::Head};
 use crate::{
     evidence::{
+        Record,
         audit::{Audit, Audited, Flaw},
         checkpoint::Checkpoint,
         key::{PublicKey, hex},
         note::{Note, Verifier},
+        signed::Signed,
         tile::{self, WIDE, WIDTH},
         tree::{self, Hash},
     },
@@ -103,7 +105,8 @@ pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> 
     let mut audited = audit.end();
     if let (Some(head), Some(note)) = (&head, &note) {
         signatures(&mut pass, &head.origin, note, &audited, trusted);
-        blobs(&mut pass, &DataKey::new(trusted.data, head.id), &audited)?;
+        let of_runs = blobs(&mut pass, &DataKey::new(trusted.data, head.id), &audited)?;
+        audited.signed.extend(of_runs);
     }
     if let Some(said) = &said {
         mark(&mut pass, beside, said, &leaves, &audited)?;
@@ -192,8 +195,9 @@ fn signatures(pass: &mut Pass<'_>, origin: &str, note: &[u8], audited: &Audited,
     }
 }
 
-/// Every blob that an entry names is there and is what the entry says.
-fn blobs(pass: &mut Pass<'_>, key: &DataKey, audited: &Audited) -> Result<(), LedgerError> {
+/// Every blob that an entry names is there and is what the entry says. Gives what persons signed in the records.
+fn blobs(pass: &mut Pass<'_>, key: &DataKey, audited: &Audited) -> Result<Vec<Signed>, LedgerError> {
+    let mut signed = Vec::new();
     for (sha256, (length, run)) in &audited.blobs {
         let path = blob_path(sha256);
         let Some(bytes) = pass.expect(&path)? else { continue };
@@ -212,11 +216,20 @@ fn blobs(pass: &mut Pass<'_>, key: &DataKey, audited: &Audited) -> Result<(), Le
                 let of = of.as_ref().and_then(|record| record.get("run")).and_then(serde_json::Value::as_str);
                 if of != Some(run.to_string().as_str()) {
                     pass.flaw(path, format!("it is not the record of run {run}"));
+                    continue;
+                }
+                // A record of a newer program may not be readable here; its orders are signed all the same.
+                match serde_json::from_slice::<Record>(&blob).map(|record| Signed::of_record(&record)) {
+                    Ok(Ok(of_run)) => signed.extend(of_run),
+                    Ok(Err(what)) => pass.flaw(path, what),
+                    Err(_) => pass
+                        .remarks
+                        .push(Flaw::new(path, "this program cannot read it, so signatures in it are not verified")),
                 }
             }
         }
     }
-    Ok(())
+    Ok(signed)
 }
 
 /// The mark is a checkpoint of this ledger, and this ledger has grown from it.

@@ -320,7 +320,8 @@ async fn a_drill_that_is_due_waits_for_a_blackout_a_suspension_and_an_open_run_a
     assert_eq!(pass_of(&mut drills, &app).await, [Noted::Waits(firing(), Wait::RunOpen { run: run.clone() })]);
     assert_eq!(pass_of(&mut drills, &app).await, [], "it is said once");
 
-    let order = Order { body: CommandBody::Cancel { unwind: false }, reason: String::new(), expected_term: None };
+    let order =
+        Order { body: CommandBody::Cancel { unwind: false }, reason: String::new(), expected_term: None, key: None };
     app.tell(&run, order).await.unwrap();
     app.resume(&run, "", Manner::default(), &mut nobody, &mut progress, stop.subscribe()).await.unwrap();
     house.wall.set("2026-03-27T02:00:00Z");

@@ -166,7 +166,8 @@ impl<'a> Here<'a> {
     /// A person ends a run that cannot be undone: what is left of it stays as it is.
     pub(super) async fn cancel(&self, run: &RunId) -> Rested {
         let body = CommandBody::Cancel { unwind: false };
-        let order = Order { body, reason: "its undo needs a server that is dead".into(), expected_term: None };
+        let order =
+            Order { body, reason: "its undo needs a server that is dead".into(), expected_term: None, key: None };
         assert_eq!(self.app.tell(run, order).await.expect("an order"), Told::Recorded);
         self.resume(run).await
     }

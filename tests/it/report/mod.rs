@@ -9,7 +9,11 @@ mod story;
 
 use lifeboat::{
     app,
-    evidence::{Record, Redacted},
+    evidence::{
+        Record, Redacted,
+        later::{Opinion, SignOff},
+    },
+    model::PersonSignature,
     report::{self, Format, Keeping, Signature, Terms},
 };
 
@@ -27,7 +31,13 @@ pub(crate) const ALL: [(&str, Format); 8] = [
 /// A report of a record, unsigned and kept.
 pub(crate) fn written(format: Format, record: &Record) -> String {
     let controls = app::controls(None).unwrap();
-    let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature: None, observations_only: false };
+    let terms = Terms {
+        controls: &controls,
+        keeping: Keeping::Kept,
+        signature: None,
+        sign_offs: &[],
+        observations_only: false,
+    };
     report::write(format, &Redacted::of(record).unwrap(), &terms).unwrap()
 }
 
@@ -81,8 +91,20 @@ fn no_format_of_a_rehearsal_shows_a_measured_recovery_time_or_loss() {
     assert!(!page.contains("id=\"phases-title\""), "no picture of phases that were not");
 }
 
+fn sign_off(by: &str, opinion: Opinion) -> SignOff {
+    SignOff {
+        run: "orders-17".parse().unwrap(),
+        record: "ab".repeat(32),
+        opinion,
+        comment: "seen".into(),
+        by: by.parse().unwrap(),
+        signed_at: jiff::Timestamp::UNIX_EPOCH,
+        signed: PersonSignature { text: String::new(), signature: String::new(), key: "SHA256:abc".into() },
+    }
+}
+
 #[test]
-fn a_report_is_a_draft_until_its_record_is_signed() {
+fn a_report_is_a_draft_until_its_record_is_entered_and_somebody_else_accepted_it() {
     let controls = app::controls(None).unwrap();
     let redacted = Redacted::of(&story::switchover()).unwrap();
     let signature =
@@ -91,13 +113,24 @@ fn a_report_is_a_draft_until_its_record_is_signed() {
         if matches!(format, Format::Junit | Format::OscalActions) {
             continue;
         }
-        let of = |signature| {
-            let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature, observations_only: false };
+        let of = |signature, sign_offs: &[SignOff]| {
+            let terms =
+                Terms { controls: &controls, keeping: Keeping::Kept, signature, sign_offs, observations_only: false };
             report::write(format, &redacted, &terms).unwrap()
         };
-        let (draft, signed) = (of(None), of(Some(&signature)));
         let marked = |text: &str| text.contains("DRAFT") || text.contains("\"draft\": true");
-        assert!(marked(&draft) && !marked(&signed), "{name}");
+        let (anna, ben) = (sign_off("anna", Opinion::Accepted), sign_off("ben", Opinion::Accepted));
+        let dissent = sign_off("ben", Opinion::Dissented);
+        for (story, entered, sign_offs, draft) in [
+            ("nothing", None, vec![], true),
+            ("entered", Some(&signature), vec![], true),
+            ("accepted, and not entered", None, vec![ben.clone()], true),
+            ("accepted by who asked for it", Some(&signature), vec![anna.clone()], true),
+            ("not accepted by the other", Some(&signature), vec![anna.clone(), dissent], true),
+            ("accepted by the other", Some(&signature), vec![anna, ben], false),
+        ] {
+            assert_eq!(marked(&of(entered, &sign_offs)), draft, "{name}: {story}");
+        }
     }
     let page = written(Format::Markdown, &story::switchover());
     assert!(page.contains("# REAL: "), "{page}");
@@ -130,7 +163,8 @@ fn oscal_results_hold_no_judgement_when_observations_alone_were_asked_for() {
     let controls = app::controls(None).unwrap();
     let redacted = Redacted::of(&story::switchover()).unwrap();
     let of = |observations_only| {
-        let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature: None, observations_only };
+        let terms =
+            Terms { controls: &controls, keeping: Keeping::Kept, signature: None, sign_offs: &[], observations_only };
         let text = report::write(Format::OscalResults, &redacted, &terms).unwrap();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         let result = &document["assessment-results"]["results"][0];

@@ -40,7 +40,7 @@ pub(crate) fn record(opened: Opened, rest: Vec<(f64, EventBody)>) -> Record {
 
 fn told(seconds: f64, who: &str, reason: &str, body: CommandBody) -> (f64, EventBody) {
     let by = Actor::new(who).unwrap();
-    let command = Command { by, reason: reason.into(), at: at(seconds), expected_term: None, body };
+    let command = Command { by, reason: reason.into(), at: at(seconds), expected_term: None, body, signed: None };
     (seconds, EventBody::Commanded { inbox: 1, command, refused: None })
 }
 

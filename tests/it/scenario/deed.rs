@@ -204,6 +204,7 @@ impl Deed {
                 at: jiff::Timestamp::UNIX_EPOCH,
                 body,
                 expected_term: line.expected_term.map(Term),
+                signed: None,
             };
             return Ok(Self::Order { run: run(), command: Box::new(command) });
         }

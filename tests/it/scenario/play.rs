@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use lifeboat::{
-    app::{LedgerSettings, Settings, StorePlace},
+    app::{LedgerSettings, PersonSettings, Settings, StorePlace},
     model::{Actor, Run, RunState},
     port::{Journal as _, Stops as _},
 };
@@ -50,6 +50,12 @@ pub(super) fn play(story: &Story) -> Result<Played, String> {
         actor: Actor::new("anna").map_err(|error| error.to_string())?,
         traces: None,
         ledger: LedgerSettings::default(),
+        persons: PersonSettings {
+            key: None,
+            allowed: folder.path().join("allowed_signers"),
+            revoked: folder.path().join("revoked_keys"),
+            revoked_is_set: false,
+        },
     };
     theatre::play(async { Player::new(story, settings).plays().await })
 }

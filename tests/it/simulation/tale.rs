@@ -465,6 +465,7 @@ fn order(person: &Process, body: CommandBody) -> Command {
         reason: "because".into(),
         at: person.clock.now(),
         expected_term: None,
+        signed: None,
         body,
     }
 }

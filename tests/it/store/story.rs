@@ -66,6 +66,7 @@ fn plan(name: &str) -> Plan {
             fencing: FencingPolicy::Required,
             cooldown_seconds: 3600,
             approvals_required: 1,
+            approvals_signed: false,
             runbooks: [(RunKind::Failover, RunbookName::new("region-failover").unwrap())].into(),
         },
         regions: Vec::new(),
@@ -115,6 +116,7 @@ pub(crate) fn order(reason: &str) -> Command {
         reason: reason.into(),
         at: at(5),
         expected_term: None,
+        signed: None,
         body: CommandBody::Pause,
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn group() -> Group {
         fencing: FencingPolicy::Required,
         cooldown_seconds: 3_600,
         approvals_required: 1,
+        approvals_signed: false,
         runbooks: BTreeMap::new(),
     }
 }

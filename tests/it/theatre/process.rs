@@ -363,7 +363,12 @@ impl Life {
             },
         };
         let options = Options { stay: self.stays, ..Options::default() };
-        let engine = Engine { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), options };
+        let engine = Engine {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            persons: Arc::new(lifeboat::port::Nobody),
+            options,
+        };
         let mut progress = |_: &Event, _: &Run| {};
         match engine.drive(run, hold, &self.drivers, &mut progress, self.stop.clone()).await {
             Ok(rest) => Ended::Rested(rest),
@@ -377,7 +382,7 @@ impl Life {
         if order && matches!(run.state, RunState::Paused { .. }) {
             let reason = "resume".to_owned();
             let (by, at) = (self.actor.clone(), self.clock.now());
-            let command = Command { by, reason, at, expected_term: None, body: CommandBody::Resume };
+            let command = Command { by, reason, at, expected_term: None, body: CommandBody::Resume, signed: None };
             let told = self.store.tell(id, command).await;
             told.map_err(|source| EngineError::Journal { run: id.clone(), source })?;
         }

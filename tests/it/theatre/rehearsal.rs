@@ -148,7 +148,7 @@ fn a_run_that_ended_before_it_was_taken_over_obeys_nobody_and_is_no_error() {
             let (reason, at) = ("because".to_owned(), first.clock.now());
             let _over = second
                 .store
-                .tell(&run, Command { by, reason, at, expected_term: None, body: CommandBody::Resume })
+                .tell(&run, Command { by, reason, at, expected_term: None, body: CommandBody::Resume, signed: None })
                 .await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
