@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::{
     Failure,
-    comparison::{Comparison, Measured, PERIOD},
+    comparison::{Comparison, Measured, OVERSTATED, PERIOD},
     places::{Place, Ports, bucket},
     servers::{Leash, postgres::Node, regions},
     shop::{Kind, key},
@@ -241,7 +241,8 @@ impl Story {
         let agree = table.show(terminal);
         terminal.say(&format!(
             "The client knows only its own writes, Lifeboat only its probes and markers; they must agree within one\n\
-             probe period ({PERIOD} s). Acknowledged writes are lost because replication between the regions is asynchronous."
+             probe period ({PERIOD} s). A loss may be stated up to {OVERSTATED} s larger than it was, since a marker bears the time before\n\
+             its write. Acknowledged writes are lost because replication between the regions is asynchronous."
         ));
         Ok(agree)
     }
