@@ -289,9 +289,10 @@ mod tests {
     use crate::{
         evidence::{
             key::{SigningKey, private_pem},
+            later::{ActionClosed, ActionOpened, IncidentDrafted, Opinion},
             statement::Entry,
         },
-        model::{Digest, Outcome, RunKind},
+        model::{Digest, Outcome, PersonSignature, RunKind},
     };
 
     const ORIGIN: &str = "fra/ledger";
@@ -393,6 +394,57 @@ mod tests {
     #[test]
     fn a_key_is_not_added_by_somebody_else() {
         assert!(flaws(&[first(), by(2, added(Role::Record, 2))])[0].starts_with("entry 1: it is signed with key"));
+    }
+
+    #[test]
+    fn what_is_said_later_is_about_something_that_was_entered_before() {
+        let by_anna = || "anna".parse().unwrap();
+        let sign_off = |record: &[u8], text: Option<&str>| {
+            let mut sign_off = SignOff {
+                run: "orders-1".parse().unwrap(),
+                record: Blob::of(record).sha256,
+                opinion: Opinion::Accepted,
+                comment: String::new(),
+                by: by_anna(),
+                signed_at: Timestamp::UNIX_EPOCH,
+                signed: PersonSignature { text: String::new(), signature: "s".into(), key: "k".into() },
+            };
+            sign_off.signed.text = text.map_or_else(|| sign_off.statement(), str::to_owned);
+            What::SignedOff(sign_off)
+        };
+        let close = |action| {
+            let note = "done".to_owned();
+            What::ActionClosed(ActionClosed { action, note, retest: None, by: by_anna() })
+        };
+        let open = |run: &str| {
+            let (run, owner, due) = (run.parse().unwrap(), by_anna(), jiff::civil::date(2026, 12, 15));
+            let (severity, text) = (crate::evidence::Severity::High, "mend it".into());
+            What::ActionOpened(ActionOpened { run, finding: None, severity, text, owner, due, by: by_anna() })
+        };
+        let draft = |version| {
+            let (run, draft) = ("orders-1".parse().unwrap(), Blob::of(b"draft"));
+            What::IncidentDrafted(IncidentDrafted { run, version, complete: false, draft, by: by_anna() })
+        };
+        // Entries 0 to 2 open the ledger, and open and close a run.
+        for (story, later, says) in [
+            ("a sign-off", vec![sign_off(b"{}", None)], None),
+            ("of another record", vec![sign_off(b"{ }", None)], Some("no entry before it names")),
+            ("over another text", vec![sign_off(b"{}", Some("all is well"))], Some("signed something else")),
+            ("an action", vec![open("orders-1"), close(3)], None),
+            ("of no run", vec![open("orders-2")], Some("no entry opened it")),
+            ("closed twice", vec![open("orders-1"), close(3), close(3)], Some("closed a second time")),
+            ("that nobody opened", vec![close(7)], Some("no entry opened it")),
+            ("two drafts", vec![draft(1), draft(2)], None),
+            ("a draft that is missing", vec![draft(2)], Some("draft 2 about run orders-1 comes after draft 0")),
+        ] {
+            let mut entries = vec![first(), by(1, opened("orders-1", false)), by(1, closed("orders-1"))];
+            entries.extend(later.into_iter().map(|what| by(1, what)));
+            let found = flaws(&entries);
+            match says {
+                None => assert_eq!(found, Vec::<String>::new(), "{story}"),
+                Some(says) => assert!(found.len() == 1 && found[0].contains(says), "{story}: {found:?}"),
+            }
+        }
     }
 
     #[test]
