@@ -20,7 +20,8 @@ use super::{
     suggest, yaml,
 };
 use crate::spec::{
-    API_VERSION, DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec,
+    API_VERSION, DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec,
+    RunbookSpec,
 };
 
 /// What was loaded, and what was wrong with its form.

@@ -9,7 +9,7 @@ use super::{
     locate::Path,
 };
 use crate::{
-    model::{Asked, MemberRole, Requirement, RequirementName, Tier, Validity},
+    model::{Asked, Requirement, RequirementName, Tier, Validity},
     spec::{DrillPolicySpec, ProtectionGroupSpec, RequirementSpec},
 };
 
@@ -28,9 +28,7 @@ pub(super) fn tier(group: &ProtectionGroupSpec) -> Tier {
 /// Whether the policy asks anything of the group.
 pub(super) fn matches(policy: &DrillPolicySpec, group: &Document<ProtectionGroupSpec>) -> bool {
     let (groups, tiers) = (&policy.groups.groups, &policy.groups.tiers);
-    (groups.is_empty() && tiers.is_empty())
-        || groups.contains(&group.name)
-        || tiers.contains(&tier(&group.spec).0)
+    (groups.is_empty() && tiers.is_empty()) || groups.contains(&group.name) || tiers.contains(&tier(&group.spec).0)
 }
 
 /// What a requirement is called.
@@ -111,11 +109,9 @@ pub fn asked(documents: &Documents) -> Result<Vec<Asked>, Vec<Finding>> {
     }
     let of = |group: &Document<ProtectionGroupSpec>| {
         let mine = policies.iter().filter(|(policy, _)| matches(&policy.spec, group));
-        let preferred = group.spec.regions.iter().find(|region| region.role == MemberRole::Preferred);
         Asked {
             group: group.name.clone(),
             tier: tier(&group.spec),
-            preferred: preferred.map(|region| region.name.clone()),
             requirements: mine.flat_map(|(_, requirements)| requirements.clone()).collect(),
         }
     };

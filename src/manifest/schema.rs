@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{document::Kind, yaml};
 use crate::spec::{
-    API_VERSION, DrillPolicy, DrillPolicySpec, DrillSchedule, DrillScheduleSpec, NotificationChannel, NotificationChannelSpec, ProtectionGroup,
-    ProtectionGroupSpec, Region, RegionSpec, Runbook, RunbookSpec,
+    API_VERSION, DrillPolicy, DrillPolicySpec, DrillSchedule, DrillScheduleSpec, NotificationChannel,
+    NotificationChannelSpec, ProtectionGroup, ProtectionGroupSpec, Region, RegionSpec, Runbook, RunbookSpec,
 };
 
 /// The custom resource definitions, as the YAML for `kubectl apply -f -`.

@@ -216,9 +216,6 @@ pub struct Asked {
     pub group: GroupName,
     /// How much it matters.
     pub tier: Tier,
-    /// Its preferred region.
-    #[serde(skip)]
-    pub preferred: Option<RegionName>,
     /// The requirements; none: no policy protects it.
     pub requirements: Vec<Requirement>,
 }

@@ -19,6 +19,7 @@ mod markdown;
 mod oscal;
 mod picture;
 mod population;
+mod programme;
 mod section;
 mod sheet;
 mod uuid;
@@ -27,6 +28,7 @@ use crate::evidence::Redacted;
 
 pub use controls::{Controls, DEFAULT as DEFAULT_CONTROLS, Support};
 pub use population::{Line, Population, State};
+pub use programme::Programme;
 pub use sheet::{Banner, Block, Fact, Section, Sheet, Table};
 
 /// What a report is written in.
@@ -81,6 +83,8 @@ pub struct Terms<'a> {
     pub keeping: Keeping,
     /// Where it is signed; `None`: it is not, and the report is a draft.
     pub signature: Option<&'a Signature>,
+    /// What came after the run; `None`: there is no ledger to ask.
+    pub programme: Option<&'a Programme>,
     /// OSCAL results hold observations alone, and leave every judgement to the assessor.
     pub observations_only: bool,
 }

@@ -84,7 +84,14 @@ pub(in crate::cli) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complai
     let controls = app::controls(args.controls.as_deref())?;
     let app = desk.app()?;
     let (redacted, keeping) = app.redacted(&args.run).await?;
-    let terms = Terms { controls: &controls, keeping, signature: None, observations_only: args.observations_only };
+    let programme = app.programme(&args.run)?;
+    let terms = Terms {
+        controls: &controls,
+        keeping,
+        signature: None,
+        programme: programme.as_ref(),
+        observations_only: args.observations_only,
+    };
     let text = report::write(format.into(), &redacted, &terms).map_err(|error| complaint(&error))?;
     if !redacted.redactions().is_empty() {
         desk.screen.warn(format_args!(

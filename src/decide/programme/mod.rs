@@ -222,6 +222,8 @@ pub struct Standing {
     pub requirement: String,
     /// What it asks for.
     pub kind: Exercise,
+    /// At least every so many calendar days.
+    pub every_days: u32,
     /// How it stands.
     pub status: Status,
     /// What the waiver hides.
@@ -229,7 +231,7 @@ pub struct Standing {
     pub hidden: Option<Status>,
     /// The last run, whatever came of it.
     pub last: Option<RunId>,
-    /// The verdict on it: it counts, or waits for a sign-off.
+    /// Whether that counts; absent: there is none, or it waits for a sign-off.
     pub last_counts: Option<bool>,
     /// The last run that counts, of the way that is worse.
     pub valid: Option<RunId>,
@@ -265,7 +267,9 @@ pub fn standing(asked: &Requirement, trials: &[Trial], grants: &[Grant], force: 
         Directions::Any => way(asked, &mine, force, as_of),
         Directions::Both => {
             let [away, home] = [Direction::Away, Direction::Home].map(|direction| {
-                let only: Vec<&Trial> = mine.iter().copied().filter(|trial| trial.direction == direction).collect();
+                // A run whose record is missing may have gone either way.
+                let of = |trial: &&Trial| trial.direction == direction || trial.pins.is_none();
+                let only: Vec<&Trial> = mine.iter().copied().filter(of).collect();
                 let mut one = way(asked, &only, force, as_of);
                 one.why.iter_mut().for_each(|why| *why = format!("{}: {why}", direction.as_str()));
                 one
@@ -298,6 +302,7 @@ fn way(asked: &Requirement, trials: &[&Trial], force: &Force, as_of: Date) -> St
     let mut found = Standing {
         requirement: asked.title(),
         kind: asked.kind,
+        every_days: asked.every_days,
         status: Status::Never,
         hidden: None,
         last: trials.last().map(|trial| trial.run.clone()),
@@ -315,13 +320,18 @@ fn way(asked: &Requirement, trials: &[&Trial], force: &Force, as_of: Date) -> St
     let ended = day(last.ended);
     let own_due = after(ended, asked.every_days);
     let judged = counts(asked, last, as_of);
+    found.last_counts = match judged {
+        Counts::Yes => Some(true),
+        Counts::No(_) => Some(false),
+        Counts::Awaits(_) => None,
+    };
     match judged {
         Counts::No(why) => {
             let retest = after(ended, asked.retest_within_days);
             let again = if as_of > retest { "was due by" } else { "is due by" };
             found.why.push(format!("{} of {ended} does not count: {why}", last.run));
             found.why.push(format!("a new try {again} {retest}"));
-            (found.status, found.last_counts, found.due) = (Status::Failed, Some(false), Some(retest));
+            (found.status, found.due) = (Status::Failed, Some(retest));
         }
         Counts::Yes | Counts::Awaits(_) if as_of > own_due => {
             found.why.push(format!("{} of {ended} was the last that counts, and {own_due} is over", last.run));
@@ -332,7 +342,6 @@ fn way(asked: &Requirement, trials: &[&Trial], force: &Force, as_of: Date) -> St
             found.status = Status::AwaitingSignoff;
         }
         Counts::Yes => {
-            found.last_counts = Some(true);
             (found.status, found.why) = in_time(asked, last, force, as_of, own_due);
         }
     }

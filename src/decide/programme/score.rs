@@ -89,7 +89,8 @@ pub struct Score {
 }
 
 /// Whose formula it is, in words.
-const FORMULA: &str = "The formula is Lifeboat's own; no standard defines one. Points are rounded down, and what is not known is lost.";
+const FORMULA: &str =
+    "The formula is Lifeboat's own; no standard defines one. Points are rounded down, and what is not known is lost.";
 
 /// The score; `None`: there is no group.
 pub fn score(groups: &[GroupFacts<'_>], overdue: &[Overdue]) -> Option<Score> {

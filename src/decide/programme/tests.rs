@@ -113,7 +113,11 @@ fn days_are_days_of_the_calendar_over_leap_days_and_the_ends_of_months() {
 fn an_older_pass_hides_no_failure() {
     let good = trial(1, "2026-03-01T12:00:00Z");
     let cases: [(&str, Trial, &str); 6] = [
-        ("failed", Trial { shown: Shown::Failed("a step failed".into()), ..trial(2, "2026-03-10T12:00:00Z") }, "a step failed"),
+        (
+            "failed",
+            Trial { shown: Shown::Failed("a step failed".into()), ..trial(2, "2026-03-10T12:00:00Z") },
+            "a step failed",
+        ),
         (
             "nobody can tell",
             Trial { shown: Shown::Inconclusive("cancelled".into()), ..trial(2, "2026-03-10T12:00:00Z") },
@@ -142,7 +146,8 @@ fn an_older_pass_hides_no_failure() {
     let asked = Requirement { kind: Exercise::Rehearse, ..asked() };
     let rehearsal = Trial { drill: Some(DrillMode::Rehearse), time_met: None, loss_met: None, ..good };
     assert_eq!(
-        standing(&asked, std::slice::from_ref(&rehearsal), &[], &Force::of(&[rehearsal.clone()]), on("2026-03-11")).status,
+        standing(&asked, std::slice::from_ref(&rehearsal), &[], &Force::of(&[rehearsal.clone()]), on("2026-03-11"))
+            .status,
         Status::Current
     );
 }
@@ -159,7 +164,11 @@ fn what_changed_since_makes_it_stale_with_its_cause() {
     };
     let cases: [(Change, Force, &str); 5] = [
         (Change::RunbookChange, with(&|force| drop(force.runbooks.insert(key, other.clone()))), "the runbook changed"),
-        (Change::TopologyChange, with(&|force| drop(force.topologies.insert(false, other.clone()))), "the topology changed"),
+        (
+            Change::TopologyChange,
+            with(&|force| drop(force.topologies.insert(false, other.clone()))),
+            "the topology changed",
+        ),
         (Change::ObjectiveChange, with(&|force| force.objectives = Some((60, 10))), "the objectives changed"),
         (Change::EngineMajor, with(&|force| force.version = Some("0.2.0".into())), "major version changed"),
         (Change::EngineMajor, with(&|force| force.version = Some("1.0.0".into())), "major version changed"),
@@ -254,6 +263,10 @@ fn both_ways_are_asked_for_each_on_its_own() {
     let again = [trial(3, "2026-05-31T12:00:00Z"), home];
     assert_eq!(found(&again, "2026-05-31").status, Status::DueSoon, "the way home has four days left");
     assert_eq!(found(&again, "2026-06-04").status, Status::Overdue);
+    // A run whose record is missing may have gone either way, and hides nothing.
+    let shown = Shown::Inconclusive("the ledger has no record of it".into());
+    let lost = Trial { shown, pins: None, direction: Direction::Between, ..trial(4, "2026-03-06T12:00:00Z") };
+    assert_eq!(found(&[both[0].clone(), both[1].clone(), lost], "2026-03-07").status, Status::Failed);
 }
 
 #[test]
@@ -374,7 +387,8 @@ fn any_trial() -> impl Strategy<Value = Trial> {
     ];
     (1_u64..40, 0_i64..700, shown, any::<bool>(), any::<bool>(), prop::option::of(0_i64..10)).prop_map(
         |(number, days, shown, home, same, signed)| {
-            let ended = "2026-01-01T09:00:00Z".parse::<Timestamp>().unwrap() + jiff::SignedDuration::from_hours(days * 24);
+            let ended =
+                "2026-01-01T09:00:00Z".parse::<Timestamp>().unwrap() + jiff::SignedDuration::from_hours(days * 24);
             let at = signed.map(|later| ended + jiff::SignedDuration::from_hours(later * 24));
             let runbook = if same { Digest::of(b"runbook") } else { Digest::of(b"other") };
             Trial {
