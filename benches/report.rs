@@ -31,7 +31,13 @@ fn main() {
     }
     let record = record();
     let controls = app::controls(None).expect("the cross-walk");
-    let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature: None, observations_only: false };
+    let terms = Terms {
+        controls: &controls,
+        keeping: Keeping::Kept,
+        signature: None,
+        programme: None,
+        observations_only: false,
+    };
     let size = serde_json::to_string(&record).expect("JSON").len();
     println!("\na run of {STEPS} steps, {} events, a record of {size} bytes; median of {ROUNDS}", record.events.len());
     let (took, _) = median(|| Redacted::of(&record).expect("a redacted record"));

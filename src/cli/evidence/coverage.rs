@@ -95,7 +95,7 @@ fn rows_of(group: &Covered) -> Vec<Vec<String>> {
     let row = |one: &Standing| {
         let hidden = one.hidden.map_or_else(String::new, |hidden| format!(" ({})", hidden.as_str()));
         let valid = match (&one.valid, one.valid_ended) {
-            (Some(run), Some(ended)) => format!("{run} {:.0}", ended),
+            (Some(run), Some(ended)) => format!("{run} {ended:.0}"),
             (Some(_) | None, _) => "none".into(),
         };
         vec![

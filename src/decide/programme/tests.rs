@@ -146,8 +146,14 @@ fn an_older_pass_hides_no_failure() {
     let asked = Requirement { kind: Exercise::Rehearse, ..asked() };
     let rehearsal = Trial { drill: Some(DrillMode::Rehearse), time_met: None, loss_met: None, ..good };
     assert_eq!(
-        standing(&asked, std::slice::from_ref(&rehearsal), &[], &Force::of(&[rehearsal.clone()]), on("2026-03-11"))
-            .status,
+        standing(
+            &asked,
+            std::slice::from_ref(&rehearsal),
+            &[],
+            &Force::of(std::slice::from_ref(&rehearsal)),
+            on("2026-03-11")
+        )
+        .status,
         Status::Current
     );
 }

@@ -1,11 +1,15 @@
 //! The programme of drills, with the real program: runs, a ledger, what the policy asks, and what persons state afterwards.
 
-use std::fs;
+use std::{fs, net::SocketAddr, time::Duration};
 
 use jiff::{Span, civil::Date};
 use serde_json::{Value, json};
 
-use crate::cli::{FAILOVER, Stage};
+use crate::{
+    cli::{FAILOVER, Stage},
+    servers::{await_until, free_port},
+    watch::told::get,
+};
 
 const DRILL: &str = "drill orders --mode rehearse";
 const POLICY: &str = "---\napiVersion: lifeboat.dev/v1alpha1\nkind: DrillPolicy\nmetadata: {name: tier1}\nspec:\n";
@@ -119,11 +123,12 @@ fn a_past_day_has_the_same_answer_whatever_happens_later() {
 fn a_drill_that_failed_is_failed_although_an_older_one_passed() {
     let stage = stage(json!({}), REHEARSE);
     stage.run(DRILL).with(0);
-    replace(&stage, r#""file":"#, r#""steps":{"promote-db":{"refuse":99}},"file":"#);
-    let failed = stage.run(DRILL);
-    assert!(failed.out.contains("orders-2"), "{}\n{}", failed.out, failed.err);
-    stage.run("run cancel orders-2 --yes-i-mean orders").with(0);
+    let lossy = r#""loss":{"seconds":60.0,"amount":9000,"unit":"bytes","basis":"last marker"},"file":"#;
+    replace(&stage, r#""file":"#, lossy);
+    stage.run(DRILL).with(3).says("would lose 60.000 s");
+    stage.run_because("run cancel orders-2 --yes-i-mean orders", "enough").with(0);
     stage.run_because("run resume orders-2", "to its end").with(1);
+    stage.run("status orders").says("drills tier1/rehearse FAILED: orders-2 of ");
     let now = coverage(&stage, "", 1);
     assert_eq!(statuses(&now), ["FAILED"], "{now}");
     let one = &now["groups"][0]["requirements"][0];
@@ -169,7 +174,7 @@ fn both_ways_of_a_live_drill_and_a_real_failover_count_where_they_are_asked_for(
     let now = coverage(&stage, "", 1);
     assert_eq!(statuses(&now), ["CURRENT", "NEVER"], "{now}");
     assert_eq!(now["score"]["parts"][1]["points"], json!(20), "both runs met both objectives: {now}");
-    stage.run("failover orders --yes-i-mean orders --accept SkipCooldown").with(0);
+    stage.run_because("failover orders --yes-i-mean orders --accept SkipCooldown", "fra is dark").with(0);
     let now = coverage(&stage, "", 0);
     assert_eq!(statuses(&now), ["CURRENT", "CURRENT"], "{now}");
 }
@@ -314,6 +319,34 @@ fn a_group_without_a_policy_is_unprotected_and_a_ledger_that_does_not_verify_has
     assert_eq!((&broken["score"], &broken["ledger"]["verified"]), (&Value::Null, &json!(false)));
     let broken = stage.run("evidence coverage").with(1).says("the ledger does not verify").says("!!");
     assert!(!broken.out.contains("of 100"), "{}", broken.out);
+}
+
+#[test]
+fn serve_shows_the_programme_as_figures() {
+    let probe = ", probes: [{name: edge, tcp: {address: \"127.0.0.1:1\"}}]";
+    let stage = Stage::with(json!({}), "", probe, probe);
+    let two = "  require: [{kind: Rehearse, everyDays: 30}, {kind: Switchover, everyDays: 90}]\n";
+    add(&stage, &format!("{POLICY}{two}"));
+    stage.run("drill orders --mode rehearse").with(0);
+    let at = SocketAddr::new("127.0.0.1".parse().unwrap(), free_port(&["127.0.0.1".parse().unwrap()]));
+    let _served = stage.start(&format!("serve --listen {at}"));
+    await_until("the figures of the programme", Duration::from_mins(1), || {
+        get(at, "/metrics").contains("lifeboat_drill_overdue{")
+    });
+    let figures = get(at, "/metrics");
+    for line in [
+        r#"lifeboat_drill_overdue{group="orders",requirement="tier1/rehearse"} 0"#,
+        r#"lifeboat_drill_overdue{group="orders",requirement="tier1/switchover"} 1"#,
+        r#"lifeboat_drill_last_verdict{group="orders",requirement="tier1/rehearse",verdict="valid"} 1"#,
+        r#"lifeboat_drill_age_seconds{group="orders",requirement="tier1/rehearse"} "#,
+        r#"lifeboat_actions_overdue{group="orders",action_severity="high"} 0"#,
+    ] {
+        assert!(figures.contains(line), "no `{line}` in\n{figures}");
+    }
+    assert!(
+        !figures.contains(r#"lifeboat_drill_age_seconds{group="orders",requirement="tier1/switchover"}"#),
+        "{figures}"
+    );
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
