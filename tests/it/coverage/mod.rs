@@ -175,8 +175,14 @@ fn both_ways_of_a_live_drill_and_a_real_failover_count_where_they_are_asked_for(
     assert_eq!(statuses(&now), ["CURRENT", "NEVER"], "{now}");
     assert_eq!(now["score"]["parts"][1]["points"], json!(20), "both runs met both objectives: {now}");
     stage.run_because("failover orders --yes-i-mean orders --accept SkipCooldown", "fra is dark").with(0);
-    let now = coverage(&stage, "", 0);
-    assert_eq!(statuses(&now), ["CURRENT", "CURRENT"], "{now}");
+    // It counts, and not in our favour: nobody saw when the outage began, so its recovery time is not known.
+    let now = coverage(&stage, "", 1);
+    assert_eq!(statuses(&now), ["FAILED", "FAILED"], "{now}");
+    let why = now["groups"][0]["requirements"][1]["why"].to_string();
+    assert!(why.contains("orders-3") && why.contains("the recovery time was not measured"), "{why}");
+    assert_eq!(now["score"]["parts"][1]["points"], json!(13), "two of three: {now}");
+    replace(&stage, "countsRealEvents: true", "countsRealEvents: false");
+    assert_eq!(statuses(&coverage(&stage, "", 1)), ["CURRENT", "NEVER"], "drills alone");
 }
 
 #[test]
