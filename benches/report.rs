@@ -36,6 +36,7 @@ fn main() {
         keeping: Keeping::Kept,
         signature: None,
         sign_offs: &[],
+        programme: None,
         observations_only: false,
     };
     let size = serde_json::to_string(&record).expect("JSON").len();

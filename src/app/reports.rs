@@ -4,13 +4,13 @@ use std::{fs, path::Path};
 
 use jiff::Timestamp;
 
-use super::{App, AppError, error::whole};
+use super::{App, AppError, documents, error::whole};
 use crate::{
-    evidence::{Record, Redacted},
+    evidence::{FollowUp, Record, Redacted, words},
     manifest,
     model::{GroupName, RunId},
     port::RunSummary,
-    report::{Controls, DEFAULT_CONTROLS, Keeping, Line, Population},
+    report::{Controls, DEFAULT_CONTROLS, Keeping, Line, Population, Programme},
 };
 
 /// The cross-walk of controls: the file's, or the one that is built in.
@@ -50,6 +50,30 @@ impl App {
             Some(kept) if kept.events == made.events => (kept, Keeping::Differs),
             Some(_) | None => (made, Keeping::Unkept),
         })
+    }
+
+    /// What came after a run, by the ledger and the documents as they are now; `None`: there is no ledger. Documents that cannot be
+    /// read, or hold no drill policy, say nothing of the programme.
+    pub fn programme(&self, run: &RunId) -> Result<Option<Programme>, AppError> {
+        if !self.settings.ledger_folder().exists() {
+            return Ok(None);
+        }
+        let entries = self.ledger_entries()?;
+        let follow_up = FollowUp::of(entries.iter().map(|one| (one.index, &one.entry)));
+        let standings = documents::read(&self.settings).and_then(|papers| self.standings(&papers, &run.group));
+        let standings = standings.ok().flatten().map(|covered| covered.requirements);
+        let findings = follow_up.findings_of(run).cloned().map(|mut found| {
+            found.what.text = words(&found.what.text);
+            found
+        });
+        let actions = follow_up.actions_of(run).cloned().map(|mut action| {
+            action.opened.text = words(&action.opened.text);
+            if let Some(closed) = &mut action.closed {
+                closed.what.note = words(&closed.what.note);
+            }
+            action
+        });
+        Ok(Some(Programme { as_of: self.today(), findings: findings.collect(), actions: actions.collect(), standings }))
     }
 
     /// All runs that were opened in a period, with what is missing. A run that cannot be read is in it like the others.

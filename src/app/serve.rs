@@ -167,6 +167,7 @@ impl App {
         let tidings = Arc::new(Tidings::open(self, &papers)?);
         let (tell, listeners) = (heard_by(&tidings, &tell), tidings.beside(&listeners));
         let helm = Arc::new(AtTheHelm::new(self, &papers, &listeners, supervision.stop()));
+        let names: Vec<GroupName> = groups.iter().map(|group| group.name.clone()).collect();
         for group in groups {
             let (judged, heard) = watch::channel(None);
             self.board_observer(&mut crew, &papers, &group, &serving, heard, (&tell, &tidings)).await?;
@@ -183,6 +184,7 @@ impl App {
         if serving.judges {
             self.board_store(&mut crew, &tidings);
             self.board_ledger(&mut crew);
+            self.board_coverage(&mut crew, &names, &tidings);
         }
         let drills = if serving.judges { Some(self.board_drills(&mut crew, supervision, &tell)) } else { None };
         if let (Some(listener), Some(answering)) = (serving.listener, answering) {

@@ -12,7 +12,10 @@ use super::{
     route,
 };
 use crate::{
-    decide::absence,
+    decide::{
+        absence,
+        programme::{self, Standing},
+    },
     evidence,
     model::{Frozen, GroupName, Objectives, RegionName, Role, RunId, RunState, StopOrder, TargetName, Term},
     port::{Concern, LeaseKey, ObserverReport, RunSummary},
@@ -89,6 +92,9 @@ pub struct Status {
     pub last_drill: Option<RunSummary>,
     /// The observers.
     pub observers: Vec<Observed>,
+    /// Requirements of drill policies that are not CURRENT, by ledger and documents.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drills: Vec<Standing>,
     /// Observers that have not reported for a day: they were taken away, and count for nothing.
     pub gone: Vec<Gone>,
 }
@@ -158,9 +164,17 @@ impl App {
             open,
             last,
             last_drill: ended(true).cloned(),
+            drills: self.drills_due(papers, name),
             observers,
             gone,
         })
+    }
+
+    /// Requirements that are not CURRENT. A ledger that cannot be read is an alarm of its own, and policies that cannot are for `check`.
+    fn drills_due(&self, papers: &Papers, name: &GroupName) -> Vec<Standing> {
+        let covered = self.standings(papers, name).ok().flatten();
+        let all = covered.into_iter().flat_map(|covered| covered.requirements);
+        all.filter(|one| one.status != programme::Status::Current).collect()
     }
 
     /// What a run measured, by its journal.

@@ -97,6 +97,14 @@ fn draw(screen: &Screen, status: &Status) {
         let end = drill.closed.map(|(at, outcome)| format!("{} at {at:.0}", outcome.as_str())).unwrap_or_default();
         screen.line(format_args!("  last drill {}: {end}", drill.run));
     }
+    for one in &status.drills {
+        let tone = if one.status.is_broken() { Tone::Bad } else { Tone::Warn };
+        let (word, why) = (tint(tone, one.status.as_str()), one.why.join("; "));
+        screen.line(format_args!(
+            "  drills {} {word}: {why}; lifeboat evidence coverage {}",
+            one.requirement, status.group
+        ));
+    }
     for observed in &status.observers {
         observer(screen, observed);
     }

@@ -27,6 +27,7 @@ mod gate;
 mod next;
 mod obey;
 mod predict;
+pub mod programme;
 mod retry;
 mod schedule;
 mod settle;

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod bundle;
 pub mod checkpoint;
 pub mod envelope;
+mod followup;
 mod judgement;
 pub mod key;
 pub mod later;
@@ -30,12 +31,13 @@ pub mod tile;
 mod timeline;
 pub mod tree;
 
+pub use followup::{Action, Closed, FollowUp, Raised};
 pub use judgement::{Bearing, Conclusion, Finding, Judgement, Severity};
 pub use measure::{Measures, Overhead, RecoveryPoint, RecoveryTime, TargetLoss, Verdict};
 pub use phases::Span;
 pub use record::{
     API_VERSION, AcceptedRisk, Approval, Estimate, KIND, Person, Promised, Record, RecordError, RunbookPinned,
 };
-pub use redact::{RedactError, Redacted, Redaction};
+pub use redact::{RedactError, Redacted, Redaction, words};
 pub use step::{Exception, StepRecord};
 pub use timeline::{Row, paused, render, timeline};

@@ -10,6 +10,7 @@ mod graph;
 mod group;
 pub(super) mod isolation;
 mod limit;
+mod policy;
 mod probe;
 mod record;
 mod region;
@@ -55,6 +56,7 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
         watch::check(&world, &mut notes);
         target::check(&document.spec, &mut notes);
         isolation::check(&mut notes);
+        policy::unprotected(&world, &mut notes);
         secret::check(&mut notes);
     }
     let mut uses: BTreeMap<&RunbookName, Vec<Use<'_>>> = BTreeMap::new();
@@ -71,6 +73,9 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
     }
     for document in &documents.schedules {
         schedule::check(&world, &mut Notes { document, findings: &mut findings });
+    }
+    for document in &documents.policies {
+        policy::check(&world, &mut Notes { document, findings: &mut findings });
     }
     for document in &documents.channels {
         let mut notes = Notes { document, findings: &mut findings };

@@ -2,7 +2,7 @@
 //! `lifeboat explain CODE` prints. A code is for ever: it may be retired, it never changes its meaning.
 //!
 //! LB00 reading, LB01 runbooks, LB02 expressions, LB03 groups, LB04 targets, LB05 regions,
-//! LB06 drill schedules, LB07 channels, LB08 isolated drills.
+//! LB06 drill schedules, LB07 channels, LB08 isolated drills, LB09 drill policies.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ codes! {
         "Every document begins with `apiVersion: lifeboat.dev/v1alpha1`. Another version may mean that the document was \
         written for another release of Lifeboat, or for another program; it was not checked.";
     UnknownKind = "LB0006", Error, "unknown kind",
-        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule and NotificationChannel. The document was not checked.";
+        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule, NotificationChannel and DrillPolicy. The document was not checked.";
     UnknownField = "LB0007", Error, "unknown field",
         "The field does not exist here, so what was meant by it would silently not happen. Unknown fields are refused \
         everywhere. Correct the name, or remove the field.";
@@ -327,6 +327,20 @@ codes! {
     NothingStopsIt = "LB0803", Error, "live drill that nothing would stop",
         "`drills.live` needs at least one probe under `abortWhen`: a live drill that hurts must be noticed by itself. Watch what \
         users feel: the rate of errors in Prometheus, a page, a queue.";
+
+    UnknownPolicyGroup = "LB0901", Error, "drill policy for an unknown group",
+        "The policy asks something of a group, or of a tier, that no loaded document has: the group that was meant would go \
+        unasked. Correct the name or the tier, or load the file that declares the group.";
+    NothingRequired = "LB0902", Error, "drill policy that asks for nothing",
+        "A policy without a requirement, or one with which no drill could ever count, looks like protection and is none. Say what is \
+        required, such as `- {kind: Rehearse, everyDays: 30}`.";
+    Unmeetable = "LB0903", Warning, "requirement that cannot be met",
+        "The group cannot be drilled in the way that is asked of it, so the requirement will be NEVER or OVERDUE whatever is done. \
+        Give the group what such a drill needs (`drills.isolated`, `drills.live`), or ask for another kind.";
+    Unprotected = "LB0904", Warning, "group without a drill policy",
+        "There are drill policies, and none of them asks anything of this group: nobody would notice that it is never drilled. \
+        `lifeboat evidence coverage` shows it as UNPROTECTED. Add it to the `match` of a policy; one without `match` asks all \
+        groups.";
 }
 
 impl Code {

@@ -11,8 +11,8 @@ use super::{
     locate::{Aim, Node, Path},
 };
 use crate::{
-    model::{BadName, ChannelName, GroupName, RegionName, RunbookName, ScheduleName},
-    spec::{DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec},
+    model::{BadName, ChannelName, GroupName, PolicyName, RegionName, RunbookName, ScheduleName},
+    spec::{DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec},
 };
 
 /// A `spec` that has a kind and a name.
@@ -63,6 +63,14 @@ impl Kind for NotificationChannelSpec {
     const KIND: &'static str = "NotificationChannel";
     fn name(text: &str) -> Result<ChannelName, BadName> {
         ChannelName::new(text)
+    }
+}
+
+impl Kind for DrillPolicySpec {
+    type Name = PolicyName;
+    const KIND: &'static str = "DrillPolicy";
+    fn name(text: &str) -> Result<PolicyName, BadName> {
+        PolicyName::new(text)
     }
 }
 
@@ -136,6 +144,8 @@ pub struct Documents {
     pub schedules: Vec<Document<DrillScheduleSpec>>,
     /// In order of loading.
     pub channels: Vec<Document<NotificationChannelSpec>>,
+    /// In order of loading.
+    pub policies: Vec<Document<DrillPolicySpec>>,
     /// Kind and name of documents that exist and could not be read: a reference to one is no finding of its own.
     pub broken: BTreeSet<(&'static str, String)>,
 }

@@ -28,6 +28,12 @@ labels! {
     OfTarget { group, target } |l| Some(&l.group);
     /// A condition of a group: the word is `condition`, for `type` is the run's.
     OfCondition { group, r#type } |l| Some(&l.group);
+    /// A requirement of a drill policy.
+    OfRequirement { group, requirement } |l| Some(&l.group);
+    /// The last run that a requirement asks for.
+    OfTrial { group, requirement, verdict } |l| Some(&l.group);
+    /// Actions of a severity.
+    OfAction { group, action_severity } |l| Some(&l.group);
     /// What is judged of a region.
     OfVerdict { group, region, verdict } |l| Some(&l.group);
     /// What an observer judges of a region.

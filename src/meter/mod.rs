@@ -1,7 +1,7 @@
 //! Floor 3: figures for Prometheus, and the traces of runs.
 //!
 //! Promises: every series is named `lifeboat_…` and has labels that documents bound (group, region, target, probe, observer,
-//! channel) or that this program does (verb, result, state). What a document no longer names can be forgotten
+//! channel, requirement) or that this program does (verb, result, state). What a document no longer names can be forgotten
 //! ([`Meter::forget`]), so that no alert rests on a figure that nobody renews. Observing never blocks on anything but a
 //! short lock, and never fails.
 //!
@@ -11,6 +11,7 @@
 mod family;
 mod group;
 mod label;
+mod programme;
 mod run;
 mod trace;
 mod watch;
@@ -23,10 +24,11 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use self::{group::GroupSeries, run::RunSeries, watch::WatchSeries};
+use self::{group::GroupSeries, programme::ProgrammeSeries, run::RunSeries, watch::WatchSeries};
 pub use self::{
     group::{Condition, GroupFigures, TargetFigures},
     label::{Fate, Judged, RunResult},
+    programme::{LastTrial, ProgrammeFigures, RequirementFigures},
     run::RunFigures,
     trace::trace,
 };
@@ -40,6 +42,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 pub struct Meter {
     registry: Arc<Registry>,
     group: GroupSeries,
+    programme: ProgrammeSeries,
     run: RunSeries,
     watch: WatchSeries,
     /// Attempts that began, by run and step: what is under way when an outcome comes.
@@ -55,9 +58,10 @@ impl Meter {
         build.get_or_create_owned(&vec![("version".to_owned(), version.to_owned())]).set(1);
         registry.register("build_info", "1: this program runs", build);
         let group = GroupSeries::register(&mut registry);
+        let programme = ProgrammeSeries::register(&mut registry);
         let run = RunSeries::register(&mut registry);
         let watch = WatchSeries::register(&mut registry);
-        Self { registry: Arc::new(registry), group, run, watch, underway: Arc::default() }
+        Self { registry: Arc::new(registry), group, programme, run, watch, underway: Arc::default() }
     }
 
     /// Everything, as OpenMetrics text (`CONTENT_TYPE`).
@@ -71,6 +75,7 @@ impl Meter {
     /// Drops all series of a group that is in no document any more.
     pub fn forget(&self, group: &GroupName) {
         self.group.forget(group.as_str());
+        self.programme.forget(group.as_str());
         self.run.forget(group.as_str());
         self.watch.forget(group.as_str());
         let mut underway = self.underway.lock().unwrap_or_else(PoisonError::into_inner);

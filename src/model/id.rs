@@ -84,6 +84,10 @@ names! {
     ProbeName, "probe";
     /// A drill schedule.
     ScheduleName, "drill schedule";
+    /// A drill policy.
+    PolicyName, "drill policy";
+    /// A requirement of a drill policy.
+    RequirementName, "requirement";
     /// A channel through which people are told.
     ChannelName, "channel";
     /// A service that runs in a region.

@@ -9,6 +9,7 @@ mod id;
 mod isolation;
 mod objective;
 mod plan;
+mod programme;
 mod report;
 mod run;
 #[cfg(test)]
@@ -26,12 +27,13 @@ pub use drill::{DrillMode, Firing, HistoryLimit, Schedule};
 pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};
 pub use fact::{Attempt, Divergence, Facts, FenceProof, Loss, Observed, Output, Role, Side};
 pub use id::{
-    Actor, BadName, ChannelName, GroupName, ProbeName, RegionName, RunId, RunbookName, ScheduleName, ServiceName,
-    StepName, TargetName, Term,
+    Actor, BadName, ChannelName, GroupName, PolicyName, ProbeName, RegionName, RequirementName, RunId, RunbookName,
+    ScheduleName, ServiceName, StepName, TargetName, Term,
 };
 pub use isolation::{Isolation, LeftOut};
 pub use objective::{Objectives, Phase};
 pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};
+pub use programme::{Acceptable, Asked, Change, Direction, Directions, Exercise, Requirement, Tier, Validity};
 pub use report::{Judged, MarkerSeen, ObserverReport, ProbeSeen, ProbeState, VerdictSeen};
 pub use run::{IllegalEvent, Outcome, PauseReason, Run, RunKind, RunState};
 pub use signature::{PersonSignature, Proof, Purpose, statement};

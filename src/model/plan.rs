@@ -195,6 +195,26 @@ impl Plan {
         Digest::of(serde_json::to_string(self).unwrap_or_default().as_bytes())
     }
 
+    /// The digest of what the runbook does: its steps, without how long they are expected to take (which is learnt from each run) and
+    /// without what an isolated drill saw of the real targets before it began. It names no region, so it is one for both ways.
+    pub fn runbook_digest(&self) -> Digest {
+        let mut steps = self.steps.clone();
+        for step in &mut steps {
+            step.expected_ms = 0;
+            if matches!(step.verb, Verb::DrillUntouched | Verb::DrillLeftovers) {
+                step.with.clear();
+            }
+        }
+        Digest::of(serde_json::to_string(&(&self.runbook, steps)).unwrap_or_default().as_bytes())
+    }
+
+    /// The digest of what the runbook works on: the group's regions and targets with their settings (secrets are references), and the
+    /// regions' own. It is one for both ways.
+    pub fn topology_digest(&self) -> Digest {
+        let topology = (&self.group.name, &self.group.regions, &self.group.targets, &self.regions);
+        Digest::of(serde_json::to_string(&topology).unwrap_or_default().as_bytes())
+    }
+
     /// The step at `index`. Indices come from this plan, so there is one.
     pub fn step(&self, index: StepIndex) -> Option<&PlanStep> {
         self.steps.get(index.at())

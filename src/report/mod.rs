@@ -19,6 +19,7 @@ mod markdown;
 mod oscal;
 mod picture;
 mod population;
+mod programme;
 mod section;
 mod sheet;
 mod uuid;
@@ -30,6 +31,7 @@ use crate::evidence::{
 
 pub use controls::{Controls, DEFAULT as DEFAULT_CONTROLS, Support};
 pub use population::{Line, Population, State};
+pub use programme::Programme;
 pub use sheet::{Banner, Block, Fact, Section, Sheet, Table};
 
 /// What a report is written in.
@@ -86,6 +88,8 @@ pub struct Terms<'a> {
     pub signature: Option<&'a Signature>,
     /// Who reviewed it, each person's last word.
     pub sign_offs: &'a [SignOff],
+    /// What came after the run; `None`: there is no ledger to ask.
+    pub programme: Option<&'a Programme>,
     /// OSCAL results hold observations alone, and leave every judgement to the assessor.
     pub observations_only: bool,
 }

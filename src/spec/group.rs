@@ -30,6 +30,11 @@ pub struct ProtectionGroupSpec {
     /// The services that move with the group, in the words of `services` of its regions; default: one, of the group's own name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceName>,
+    /// How much the group matters, 1 to 5: 1 matters most, and a group that says nothing counts as 1. Drill policies pick groups by
+    /// it, and the readiness score weighs by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 5))]
+    pub tier: Option<u8>,
     /// How an outage is noticed.
     #[serde(default)]
     pub detection: DetectionSpec,

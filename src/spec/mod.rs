@@ -10,6 +10,7 @@ mod group;
 mod isolated;
 mod notify;
 mod params;
+mod policy;
 mod probe;
 mod region;
 mod runbook;
@@ -34,6 +35,7 @@ pub use params::{
     ApproveParams, CommandParams, HttpParams, NoParams, ProbeAwaitParams, ReverseMember, ReverseParams, WaitParams,
     WithinParams,
 };
+pub use policy::{AfterFailure, DrillPolicy, DrillPolicySpec, PolicyMatch, RequirementSpec, ValidIf};
 pub use probe::{DnsProbe, HttpProbe, ProbeHeader, ProbeKind, ProbeMethod, ProbeSpec, TcpProbe};
 pub use region::{Region, RegionSpec};
 pub use runbook::{ManualSpec, RetrySpec, Runbook, RunbookSpec, StepSpec, UndoSpec};

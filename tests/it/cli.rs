@@ -163,6 +163,11 @@ impl Stage {
         Ended::of(&self.command(words).args(["--reason", reason]).output().unwrap())
     }
 
+    /// With more arguments, which may hold blanks.
+    pub(crate) fn run_with(&self, words: &str, more: &[&str]) -> Ended {
+        Ended::of(&self.command(words).args(more).output().unwrap())
+    }
+
     pub(crate) fn start(&self, words: &str) -> Running {
         self.start_on("data", words)
     }
@@ -730,6 +735,10 @@ fn every_verb_has_help_with_examples() {
         "evidence population",
         "evidence controls",
         "evidence list",
+        "evidence coverage",
+        "evidence finding",
+        "evidence action",
+        "evidence waive",
         "evidence verify",
         "evidence export",
         "evidence keygen",

@@ -18,6 +18,7 @@ mod servers;
 
 mod cli;
 mod conformance;
+mod coverage;
 mod disk;
 mod drills;
 mod engine;

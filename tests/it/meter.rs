@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use lifeboat::{
     app::Metered,
     driver::fake::Trouble,
-    meter::{Condition, Fate, GroupFigures, Judged, Meter, RunFigures, TargetFigures},
+    meter::{
+        Condition, Fate, GroupFigures, Judged, LastTrial, Meter, ProgrammeFigures, RequirementFigures, RunFigures,
+        TargetFigures,
+    },
     port::Store,
     store::memory::Memory,
 };
@@ -42,6 +45,18 @@ pub(crate) fn everything(meter: &Meter) {
     let chat = ChannelName::new("chat").unwrap();
     let at = "2026-03-01T00:00:01Z".parse().unwrap();
     meter.group(&orders(), &figures());
+    meter.programme(
+        &orders(),
+        &ProgrammeFigures {
+            requirements: vec![RequirementFigures {
+                requirement: "tier1/live".into(),
+                age_seconds: Some(86_400.0),
+                overdue: false,
+                last: Some(LastTrial::Valid),
+            }],
+            overdue_actions: vec![("high", 0)],
+        },
+    );
     meter.verdict(&orders(), &fra, Judged::Down);
     meter.observer(&orders(), &fra, "ams-1", Judged::Unknown, at);
     meter.probed(&fra, &web, true, Duration::from_millis(3));
@@ -87,6 +102,10 @@ fn the_figures_have_the_names_that_alerts_and_people_know() {
         "observer_verdict",
         "drill_last_success_timestamp_seconds",
         "drill_objective_met",
+        "drill_age_seconds",
+        "drill_overdue",
+        "drill_last_verdict",
+        "actions_overdue",
         "runs",
         "run_duration_seconds",
         "run_recovery_time_seconds",
@@ -113,6 +132,10 @@ fn what_alerts_stand_on_is_counted_and_not_only_named() {
         r#"lifeboat_unsafe_overrides_total{group="orders",kind="DataLoss"} 1"#,
         r#"lifeboat_runs_total{group="orders",type="failover",result="failed"} 1"#,
         r#"lifeboat_primaries_observed{group="orders",target="orders-db"} 1.0"#,
+        r#"lifeboat_drill_age_seconds{group="orders",requirement="tier1/live"} 86400.0"#,
+        r#"lifeboat_drill_overdue{group="orders",requirement="tier1/live"} 0.0"#,
+        r#"lifeboat_drill_last_verdict{group="orders",requirement="tier1/live",verdict="valid"} 1.0"#,
+        r#"lifeboat_actions_overdue{group="orders",action_severity="high"} 0.0"#,
         r#"lifeboat_lease_held{group="orders"} 1.0"#,
         r#"lifeboat_region_verdict{group="orders",region="fra",verdict="down"} 1.0"#,
         r#"lifeboat_notices_total{channel="chat",result="sent"} 1"#,

@@ -4,8 +4,11 @@ use clap::Subcommand;
 
 use super::{Desk, complaint::Complaint, exit::Exit};
 
+mod action;
 mod controls;
+mod coverage;
 mod export;
+mod finding;
 mod keygen;
 mod list;
 mod population;
@@ -13,6 +16,7 @@ mod report;
 mod show;
 mod sign_off;
 mod verify;
+mod waive;
 
 /// Look at evidence records, and at the ledger that proves them.
 #[derive(Debug, clap::Args)]
@@ -22,6 +26,8 @@ Examples:
   lifeboat evidence show orders-17 -o json > orders-17.json
   lifeboat evidence report orders-17 --into orders-17.html
   lifeboat evidence population > runs.csv
+  lifeboat evidence coverage
+  lifeboat evidence action open orders-17 --finding F-1 --owner ben --due 2026-12-15 \"raise the quota\"
   lifeboat evidence list
   lifeboat evidence verify
   lifeboat evidence sign-off orders-17 --key ~/.ssh/id_ed25519
@@ -49,6 +55,10 @@ enum Verb {
     Report(report::Args),
     Population(population::Args),
     Controls(controls::Args),
+    Coverage(coverage::Args),
+    Finding(finding::Args),
+    Action(action::Args),
+    Waive(waive::Args),
     List(list::Args),
     Verify(verify::Args),
     Export(export::Args),
@@ -61,6 +71,10 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Show(args) => show::run(args, desk).await,
         Verb::Report(args) => report::run(args, desk).await,
         Verb::Population(args) => population::run(args, desk).await,
+        Verb::Coverage(args) => coverage::run(args, desk).await,
+        Verb::Finding(args) => finding::run(args, desk).await,
+        Verb::Action(args) => action::run(args, desk).await,
+        Verb::Waive(args) => waive::run(args, desk).await,
         Verb::Controls(_) => controls::run(desk),
         Verb::List(args) => list::run(&args, desk),
         Verb::Verify(args) => verify::run(args, desk).await,

@@ -85,11 +85,13 @@ pub(in crate::cli) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complai
     let app = desk.app()?;
     let (redacted, keeping) = app.redacted(&args.run).await?;
     let reviewed = app.reviewed(&args.run)?;
+    let programme = app.programme(&args.run)?;
     let terms = Terms {
         controls: &controls,
         keeping,
         signature: reviewed.signature.as_ref(),
         sign_offs: &reviewed.sign_offs,
+        programme: programme.as_ref(),
         observations_only: args.observations_only,
     };
     let text = report::write(format.into(), &redacted, &terms).map_err(|error| complaint(&error))?;

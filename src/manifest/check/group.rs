@@ -39,6 +39,10 @@ pub(super) fn check(world: &World<'_>, notes: &mut Notes<'_, ProtectionGroupSpec
         }
     }
     automation(spec, notes);
+    if let Some(tier) = spec.tier.filter(|tier| !(1..=5).contains(tier)) {
+        let message = format!("a tier is 1 to 5, found {tier}");
+        notes.add(Code::OutOfRange, &Path::spec().key("tier"), message, "1 matters most");
+    }
     if !(1..=10).contains(&spec.approvals.required) {
         let message = format!("a run needs 1 to 10 persons, found {}", spec.approvals.required);
         notes.add(

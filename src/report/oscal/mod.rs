@@ -6,6 +6,8 @@
 //! | a step of the plan | a task; as it was carried out, an entry of the assessment log |
 //! | a measure | an observation by method TEST |
 //! | a finding | a risk, and an item of the plan of action |
+//! | an action | an item of the plan of action; its last day is the deadline of the risk |
+//! | a requirement of a drill policy | a task of the assessment plan, with how often |
 //! | the verdict | a finding for each statement of a control that the cross-walk names, unless observations alone were asked for |
 //!
 //! A finding has a state only where a run that moved something passed without a finding or failed: everything else is left to
@@ -16,8 +18,8 @@ mod words;
 
 use parts::Parts;
 use words::{
-    AssessmentPlan, AssessmentResults, BackMatter, Document, Frequency, Import, Item, LocalDefinitions, Outcome,
-    PlanOfAction, RelatedObservation, RelatedRisk, Task, Timing,
+    AssessmentPlan, AssessmentResults, BackMatter, Document, Frequency, Import, LocalDefinitions, Outcome,
+    PlanOfAction, Task, Timing,
 };
 
 use super::{ReportError, Terms, json};
@@ -35,6 +37,7 @@ pub(super) fn plan(redacted: &Redacted, terms: &Terms<'_>) -> Result<String, Rep
         timing: frequency(record.objectives.drill_max_age_seconds).map(|at_frequency| Timing { at_frequency }),
         dependencies: Vec::new(),
     }];
+    tasks.extend(parts.requirements());
     tasks.extend(parts.steps());
     let document = AssessmentPlan {
         uuid: parts.uuid("assessment plan"),
@@ -83,24 +86,18 @@ pub(super) fn results(redacted: &Redacted, terms: &Terms<'_>) -> Result<String, 
 pub(super) fn actions(redacted: &Redacted, terms: &Terms<'_>) -> Result<String, ReportError> {
     let parts = Parts::of(redacted, terms);
     let record = redacted.record();
-    if parts.judgement.findings.is_empty() {
+    let items = parts.items();
+    if items.is_empty() {
         return Err(ReportError::NothingToPlan { run: record.run.clone() });
     }
-    let item = |found: &crate::evidence::Finding| Item {
-        uuid: parts.uuid(&format!("item {}", found.id)),
-        title: format!("{} of {}", found.id, record.run),
-        description: format!("{}. Owner and date: not recorded.", found.what),
-        related_observations: vec![RelatedObservation { observation_uuid: parts.uuid("observation outcome") }],
-        related_risks: vec![RelatedRisk { risk_uuid: parts.uuid(&format!("risk {}", found.id)) }],
-    };
     let document = PlanOfAction {
         uuid: parts.uuid("plan of action"),
         metadata: parts.metadata("Plan of action and milestones"),
         import_ssp: Import { href: parts.ssp() },
         local_definitions: LocalDefinitions { components: vec![parts.component()] },
         observations: parts.observations(),
-        risks: parts.risks(),
-        poam_items: parts.judgement.findings.iter().map(item).collect(),
+        risks: parts.all_risks(),
+        poam_items: items,
         back_matter: BackMatter { resources: vec![parts.system(), parts.record()] },
     };
     json::pretty(&Document::PlanOfActionAndMilestones(document), record)

@@ -1,11 +1,13 @@
 //! What the three documents are made of. Every name is made here, so that references and what they name agree.
 
 use super::words::{
-    Component, Control, Dependency, Entry, Evidence, Finding, Hash, Link, Log, Metadata, Observation, Prop,
-    RelatedObservation, RelatedRisk, Resource, ReviewedControls, Risk, Selection, Status, Subject, Target, Task,
+    Component, Control, Dependency, Entry, Evidence, Finding, Frequency, Hash, Item, Link, Log, Metadata, Observation,
+    Prop, RelatedObservation, RelatedRisk, Resource, ReviewedControls, Risk, Selection, Status, Subject, Target, Task,
+    Timing,
 };
 use crate::{
-    evidence::{Conclusion, Judgement, Record, Redacted, Verdict},
+    decide::programme::Standing,
+    evidence::{Action, Conclusion, Judgement, Record, Redacted, Verdict},
     report::{
         Banner, ReportError, Terms, section,
         sheet::{self, NOT_RECORDED},
@@ -201,6 +203,120 @@ impl<'a> Parts<'a> {
         Some(record.closed_at?.checked_add(jiff::SignedDuration::from_secs(age)).ok()?.to_string())
     }
 
+    /// What is to be done about a finding, soonest first.
+    fn actions_on<'t>(&'t self, finding: &'t str) -> impl Iterator<Item = &'t Action> {
+        let of = move |action: &&Action| action.opened.finding.as_deref() == Some(finding);
+        self.terms.programme.into_iter().flat_map(|programme| &programme.actions).filter(of)
+    }
+
+    /// The last day of an open action, as a moment.
+    fn deadline(&self, finding: &str) -> Option<String> {
+        let open = self.actions_on(finding).filter(|action| action.closed.is_none());
+        open.map(|action| action.opened.due).min().map(end_of)
+    }
+
+    /// The risks: those of the verdict's findings, then those that persons found, then actions that answer no finding.
+    pub(super) fn all_risks(&self) -> Vec<Risk> {
+        let mut risks = self.risks();
+        let Some(programme) = self.terms.programme else { return risks };
+        risks.extend(programme.findings.iter().map(|found| Risk {
+            uuid: self.uuid(&format!("risk {}", found.number)),
+            title: format!("Finding {} about {}", found.number, self.run().run),
+            description: found.what.text.clone(),
+            statement: format!(
+                "{} (found by {}, entry {} of the ledger)",
+                found.what.text, found.what.by, found.number
+            ),
+            props: vec![prop("severity", found.what.severity.as_str())],
+            status: "open",
+            deadline: self.deadline(&found.number.to_string()),
+        }));
+        risks.extend(programme.actions.iter().filter(|action| action.opened.finding.is_none()).map(|action| Risk {
+            uuid: self.uuid(&format!("risk action {}", action.number)),
+            title: format!("What action {} is about", action.number),
+            description: action.opened.text.clone(),
+            statement: format!("No finding was named; entry {} of the ledger.", action.number),
+            props: vec![prop("severity", action.opened.severity.as_str())],
+            status: if action.closed.is_some() { "closed" } else { "open" },
+            deadline: action.closed.is_none().then(|| end_of(action.opened.due)),
+        }));
+        risks
+    }
+
+    /// An item for each finding, and one for each action.
+    pub(super) fn items(&self) -> Vec<Item> {
+        let related = || vec![RelatedObservation { observation_uuid: self.uuid("observation outcome") }];
+        let item = |id: &str, what: &str, title: String| Item {
+            uuid: self.uuid(&format!("item {id}")),
+            title,
+            description: if self.actions_on(id).next().is_some() {
+                what.to_owned()
+            } else {
+                format!("{what}. Owner and date: {NOT_RECORDED}.")
+            },
+            props: Vec::new(),
+            related_observations: related(),
+            related_risks: vec![RelatedRisk { risk_uuid: self.uuid(&format!("risk {id}")) }],
+        };
+        let run = &self.run().run;
+        let mut items: Vec<Item> = self
+            .judgement
+            .findings
+            .iter()
+            .map(|found| item(&found.id, &found.what, format!("{} of {run}", found.id)))
+            .collect();
+        let Some(programme) = self.terms.programme else { return items };
+        items.extend(programme.findings.iter().map(|found| {
+            let id = found.number.to_string();
+            item(&id, &found.what.text, format!("Finding {id} about {run}"))
+        }));
+        items.extend(programme.actions.iter().map(|action| {
+            let opened = &action.opened;
+            let risk = opened.finding.clone().unwrap_or_else(|| format!("action {}", action.number));
+            Item {
+                uuid: self.uuid(&format!("item action {}", action.number)),
+                title: format!("Action {} of {run}", action.number),
+                description: format!(
+                    "{}. Owner: {}; due: {}; {}.",
+                    opened.text,
+                    opened.owner,
+                    opened.due,
+                    section::state(programme, action)
+                ),
+                props: vec![
+                    prop("owner", opened.owner.as_str()),
+                    prop("due", &opened.due.to_string()),
+                    prop("state", if action.closed.is_some() { "closed" } else { "open" }),
+                    prop("severity", opened.severity.as_str()),
+                ],
+                related_observations: related(),
+                related_risks: vec![RelatedRisk { risk_uuid: self.uuid(&format!("risk {risk}")) }],
+            }
+        }));
+        items
+    }
+
+    /// What the drill policies ask of the group, as tasks that come again.
+    pub(super) fn requirements(&self) -> Vec<Task> {
+        let standings = self.terms.programme.and_then(|programme| programme.standings.as_ref());
+        let task = |one: &Standing| Task {
+            uuid: self.uuid(&format!("task requirement {}", one.requirement)),
+            kind: "milestone",
+            title: format!("{} of {}", one.requirement, self.run().group),
+            description: format!(
+                "{} at least every {} days. {}{}.",
+                one.kind,
+                one.every_days,
+                one.status.as_str(),
+                one.due.map_or_else(String::new, |due| format!(", due {due}"))
+            ),
+            timing: Some(Timing { at_frequency: Frequency { period: u64::from(one.every_days), unit: "days" } }),
+            dependencies: Vec::new(),
+        };
+        standings.into_iter().flatten().map(task).collect()
+    }
+
+    /// The risks that the verdict's findings are.
     pub(super) fn risks(&self) -> Vec<Risk> {
         let risk = |found: &crate::evidence::Finding| Risk {
             uuid: self.uuid(&format!("risk {}", found.id)),
@@ -209,6 +325,7 @@ impl<'a> Parts<'a> {
             statement: format!("{} (in the record: {})", found.what, found.place),
             props: vec![prop("severity", found.severity.as_str())],
             status: "open",
+            deadline: self.deadline(&found.id),
         };
         self.judgement.findings.iter().map(risk).collect()
     }
@@ -285,6 +402,11 @@ impl<'a> Parts<'a> {
             }],
         }
     }
+}
+
+/// The last second of a day, UTC.
+fn end_of(day: jiff::civil::Date) -> String {
+    format!("{day}T23:59:59Z")
 }
 
 /// A property of our own. A value is never empty and has no blank at its ends.

@@ -208,6 +208,8 @@ pub(super) struct Risk {
     pub(super) statement: String,
     pub(super) props: Vec<Prop>,
     pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) deadline: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -250,6 +252,8 @@ pub(super) struct Item {
     pub(super) uuid: String,
     pub(super) title: String,
     pub(super) description: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) props: Vec<Prop>,
     pub(super) related_observations: Vec<RelatedObservation>,
     pub(super) related_risks: Vec<RelatedRisk>,
 }

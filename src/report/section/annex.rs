@@ -46,7 +46,9 @@ pub(super) fn coverage(material: &Material<'_>) -> Section {
         Banner::Drill => format!("A passed drill of this group counts for {} after its end.", amount::age(age)),
         Banner::Real => "This run was no drill.".to_owned(),
     };
-    Section::new("coverage", "Coverage", vec![text(what), text("State of the programme of drills: not recorded.")])
+    let mut blocks = vec![text(what)];
+    blocks.extend(super::programme::coverage(material));
+    Section::new("coverage", "Coverage", blocks)
 }
 
 /// Sign-off.

@@ -4,6 +4,7 @@ mod annex;
 mod course;
 mod measured;
 mod people;
+mod programme;
 mod scope;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     sheet::{Fact, Material, NOT_MEASURED, NOT_RECORDED, Section, facts, table, text, title},
 };
 pub(super) use measured::{Found, loss, time};
+pub(super) use programme::state;
 
 use crate::{
     evidence::{Conclusion, Finding, Verdict},
@@ -38,7 +40,7 @@ pub(super) fn all(material: &Material<'_>) -> Vec<Section> {
                 ("Changes made to the plan", NOT_RECORDED.into()),
             ])],
         ),
-        Section::new("actions", "Corrective actions", vec![text("Corrective actions: not recorded.")]),
+        programme::actions(material),
         annex::controls(material),
         annex::coverage(material),
         annex::sign_off(material),
@@ -134,7 +136,7 @@ fn summary(material: &Material<'_>) -> Section {
             text(sentence(material)),
             table("Objectives", &["Objective", "Allowed", "Measured", "Margin", "Verdict"], rows, ""),
             text(wrong),
-            text("Most important actions: not recorded."),
+            text(programme::most_important(material)),
         ],
     )
 }
@@ -152,5 +154,7 @@ fn findings(material: &Material<'_>) -> Section {
     };
     let rows = material.judgement.findings.iter().map(row).collect();
     let columns = ["Finding", "Severity", "What", "Where in the record", "Cause", "Repeats"];
-    Section::new("findings", "Findings", vec![table("Findings", &columns, rows, "No findings.")])
+    let mut blocks = vec![table("Findings", &columns, rows, "No findings.")];
+    blocks.extend(programme::raised(material));
+    Section::new("findings", "Findings", blocks)
 }

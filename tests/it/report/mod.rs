@@ -9,12 +9,13 @@ mod story;
 
 use lifeboat::{
     app,
+    decide::programme::{Standing, Status},
     evidence::{
-        Record, Redacted,
-        later::{Opinion, SignOff},
+        Action, Closed, Raised, Record, Redacted, Severity,
+        later::{ActionClosed, ActionOpened, FindingRaised, Opinion, SignOff},
     },
-    model::PersonSignature,
-    report::{self, Format, Keeping, Signature, Terms},
+    model::{Exercise, PersonSignature},
+    report::{self, Format, Keeping, Programme, Signature, Terms},
 };
 
 pub(crate) const ALL: [(&str, Format); 8] = [
@@ -30,15 +31,81 @@ pub(crate) const ALL: [(&str, Format); 8] = [
 
 /// A report of a record, unsigned and kept.
 pub(crate) fn written(format: Format, record: &Record) -> String {
+    written_with(format, record, None)
+}
+
+/// The same, with what came after the run.
+pub(crate) fn written_with(format: Format, record: &Record, programme: Option<&Programme>) -> String {
     let controls = app::controls(None).unwrap();
-    let terms = Terms {
-        controls: &controls,
-        keeping: Keeping::Kept,
-        signature: None,
-        sign_offs: &[],
-        observations_only: false,
-    };
+    let (keeping, signature, observations_only) = (Keeping::Kept, None, false);
+    let terms = Terms { controls: &controls, keeping, signature, sign_offs: &[], programme, observations_only };
     report::write(format, &Redacted::of(record).unwrap(), &terms).unwrap()
+}
+
+/// A finding of a person, an overdue action on a finding of the verdict, one that is done, and a requirement that is overdue.
+pub(crate) fn programme() -> Programme {
+    let at = "2026-05-05T08:00:00Z".parse().unwrap();
+    let actor = |name: &str| name.parse().unwrap();
+    let run: lifeboat::model::RunId = "orders-17".parse().unwrap();
+    let opened = |finding: Option<&str>, due: &str, text: &str| ActionOpened {
+        run: run.clone(),
+        finding: finding.map(str::to_owned),
+        severity: Severity::Medium,
+        text: text.into(),
+        owner: actor("ben"),
+        due: due.parse().unwrap(),
+        by: actor("anna"),
+    };
+    let done = ActionClosed {
+        action: 33,
+        note: "the page says so now".into(),
+        retest: Some("orders-18".parse().unwrap()),
+        by: actor("ben"),
+    };
+    let found = FindingRaised {
+        run: run.clone(),
+        severity: Severity::Low,
+        text: "the page was late".into(),
+        by: actor("anna"),
+    };
+    Programme {
+        as_of: "2026-06-01".parse().unwrap(),
+        findings: vec![Raised { number: 31, at, what: found }],
+        actions: vec![
+            Action { number: 32, at, opened: opened(Some("F-1"), "2026-05-31", "serve the name"), closed: None },
+            Action {
+                number: 33,
+                at,
+                opened: opened(Some("31"), "2026-05-20", "page sooner"),
+                closed: Some(Closed { number: 40, at, what: done }),
+            },
+            Action { number: 34, at, opened: opened(None, "2026-06-30", "write it down"), closed: None },
+        ],
+        standings: Some(vec![Standing {
+            requirement: "tier1/live".into(),
+            kind: Exercise::Live,
+            every_days: 20,
+            status: Status::Overdue,
+            hidden: None,
+            last: Some(run.clone()),
+            last_counts: Some(true),
+            valid: Some(run),
+            valid_ended: Some(at),
+            due: Some("2026-05-25".parse().unwrap()),
+            why: vec!["orders-17 of 2026-05-05 was the last that counts, and 2026-05-25 is over".into()],
+            waived: None,
+        }]),
+    }
+}
+
+#[test]
+fn what_came_after_a_run_is_in_its_report_and_in_its_plan_of_action() {
+    let (record, programme) = (story::failover(), programme());
+    for (name, format) in
+        [("markdown", Format::Markdown), ("oscal-poam", Format::OscalActions), ("oscal-ap", Format::OscalPlan)]
+    {
+        insta::assert_snapshot!(format!("followed-up.{name}"), written_with(format, &record, Some(&programme)));
+    }
 }
 
 #[test]
@@ -114,8 +181,9 @@ fn a_report_is_a_draft_until_its_record_is_entered_and_somebody_else_accepted_it
             continue;
         }
         let of = |signature, sign_offs: &[SignOff]| {
+            let (keeping, observations_only) = (Keeping::Kept, false);
             let terms =
-                Terms { controls: &controls, keeping: Keeping::Kept, signature, sign_offs, observations_only: false };
+                Terms { controls: &controls, keeping, signature, sign_offs, programme: None, observations_only };
             report::write(format, &redacted, &terms).unwrap()
         };
         let marked = |text: &str| text.contains("DRAFT") || text.contains("\"draft\": true");
@@ -163,8 +231,9 @@ fn oscal_results_hold_no_judgement_when_observations_alone_were_asked_for() {
     let controls = app::controls(None).unwrap();
     let redacted = Redacted::of(&story::switchover()).unwrap();
     let of = |observations_only| {
+        let (keeping, signature) = (Keeping::Kept, None);
         let terms =
-            Terms { controls: &controls, keeping: Keeping::Kept, signature: None, sign_offs: &[], observations_only };
+            Terms { controls: &controls, keeping, signature, sign_offs: &[], programme: None, observations_only };
         let text = report::write(Format::OscalResults, &redacted, &terms).unwrap();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         let result = &document["assessment-results"]["results"][0];

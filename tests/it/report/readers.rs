@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use lifeboat::{evidence::Record, report::Format};
 use tempfile::TempDir;
 
-use super::{story, written};
+use super::{programme, story, written, written_with};
 use crate::servers::reader::{self, Said};
 
 /// A text in a file of its own; trestle goes by the ending, and no other reader does.
@@ -82,6 +82,10 @@ fn trestle_takes_every_oscal_document_and_refuses_a_planted_defect() {
             let (_folder, path) = file(&written(format, &record));
             takes(&reader::oscal(kind, &path));
         }
+    }
+    for (kind, format) in kinds {
+        let (_folder, path) = file(&written_with(format, &story::failover(), Some(&programme())));
+        takes(&reader::oscal(kind, &path));
     }
     for (kind, format) in kinds {
         let text = written(format, &story::failover());

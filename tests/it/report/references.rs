@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lifeboat::report::Format;
 use serde_json::Value;
 
-use super::{story, written};
+use super::{programme, story, written, written_with};
 
 const OSCAL: [Format; 3] = [Format::OscalPlan, Format::OscalResults, Format::OscalActions];
 
@@ -50,6 +50,10 @@ fn every_reference_of_an_oscal_document_points_into_it_and_every_name_is_given_o
             let document: Value = serde_json::from_str(&written(format, &record)).unwrap();
             assert_eq!(defects(&document), [""; 0], "{format:?}");
         }
+    }
+    for format in OSCAL {
+        let text = written_with(format, &story::failover(), Some(&programme()));
+        assert_eq!(defects(&serde_json::from_str(&text).unwrap()), [""; 0], "{format:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 mod cut;
 mod freeze;
 mod frozen;
-mod told;
+pub(crate) mod told;
 
 use std::{
     net::{SocketAddr, TcpListener},

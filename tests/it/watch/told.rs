@@ -21,7 +21,7 @@ use crate::servers::{
     free_port,
 };
 
-fn get(at: SocketAddr, path: &str) -> String {
+pub(crate) fn get(at: SocketAddr, path: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(at) else { return String::new() };
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: lifeboat\r\nConnection: close\r\n\r\n").unwrap();
