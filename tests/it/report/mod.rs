@@ -2,6 +2,7 @@
 
 mod command;
 mod numbers;
+mod paper;
 mod readers;
 mod references;
 mod secrets;
@@ -13,6 +14,7 @@ use lifeboat::{
     report::{self, Format, Keeping, Signature, Terms},
 };
 
+/// Those that are text; the PDF has tests of its own (`paper`).
 pub(crate) const ALL: [(&str, Format); 8] = [
     ("html", Format::Html),
     ("markdown", Format::Markdown),
@@ -28,7 +30,11 @@ pub(crate) const ALL: [(&str, Format); 8] = [
 pub(crate) fn written(format: Format, record: &Record) -> String {
     let controls = app::controls(None).unwrap();
     let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature: None, observations_only: false };
-    report::write(format, &Redacted::of(record).unwrap(), &terms).unwrap()
+    text(report::write(format, &Redacted::of(record).unwrap(), &terms).unwrap())
+}
+
+fn text(report: Vec<u8>) -> String {
+    String::from_utf8(report).unwrap()
 }
 
 #[test]
@@ -93,7 +99,7 @@ fn a_report_is_a_draft_until_its_record_is_signed() {
         }
         let of = |signature| {
             let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature, observations_only: false };
-            report::write(format, &redacted, &terms).unwrap()
+            text(report::write(format, &redacted, &terms).unwrap())
         };
         let (draft, signed) = (of(None), of(Some(&signature)));
         let marked = |text: &str| text.contains("DRAFT") || text.contains("\"draft\": true");
@@ -132,7 +138,7 @@ fn oscal_results_hold_no_judgement_when_observations_alone_were_asked_for() {
     let of = |observations_only| {
         let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature: None, observations_only };
         let text = report::write(Format::OscalResults, &redacted, &terms).unwrap();
-        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&text).unwrap();
         let result = &document["assessment-results"]["results"][0];
         (result["findings"][0]["target"]["status"]["state"].clone(), result["observations"].as_array().unwrap().len())
     };
