@@ -56,6 +56,8 @@ struct Book {
     record: Option<String>,
     /// When the last entry was made.
     last: Option<Timestamp>,
+    /// The drafts of incident notices: two processes never make one version of the same.
+    drafts: BTreeSet<(RunId, u32)>,
 }
 
 impl Book {
@@ -71,6 +73,7 @@ impl Book {
                 What::LedgerOpened { record_key: key, .. } | What::KeyAdded { role: Role::Record, key, .. } => {
                     book.record = Some(key.id);
                 }
+                What::IncidentDrafted(made) => drop(book.drafts.insert((made.run, made.version))),
                 What::LedgerRecovered { .. }
                 | What::KeyAdded { role: Role::Ledger, .. }
                 | What::KeyRetired { .. }
@@ -79,7 +82,6 @@ impl Book {
                 | What::ActionOpened(_)
                 | What::ActionClosed(_)
                 | What::Waived(_)
-                | What::IncidentDrafted(_)
                 | What::AssuranceRecorded(_)
                 | What::Anchored(_)
                 | What::Heartbeat { .. }
@@ -93,6 +95,7 @@ impl Book {
         match what {
             What::RunOpened { run, .. } => self.opened.contains(run),
             What::RunClosed { run, .. } => self.closed.contains(run),
+            What::IncidentDrafted(made) => self.drafts.contains(&(made.run.clone(), made.version)),
             What::LedgerOpened { .. }
             | What::LedgerRecovered { .. }
             | What::KeyAdded { .. }
@@ -102,7 +105,6 @@ impl Book {
             | What::ActionOpened(_)
             | What::ActionClosed(_)
             | What::Waived(_)
-            | What::IncidentDrafted(_)
             | What::AssuranceRecorded(_)
             | What::Anchored(_)
             | What::Heartbeat { .. }

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod bundle;
 pub mod checkpoint;
 pub mod envelope;
+pub mod incident;
 mod judgement;
 pub mod key;
 pub mod later;
@@ -35,6 +36,6 @@ pub use phases::Span;
 pub use record::{
     API_VERSION, AcceptedRisk, Approval, Estimate, KIND, Person, Promised, Record, RecordError, RunbookPinned,
 };
-pub use redact::{RedactError, Redacted, Redaction};
+pub use redact::{RedactError, Redacted, Redaction, clean};
 pub use step::{Exception, StepRecord};
 pub use timeline::{Row, paused, render, timeline};

@@ -165,6 +165,11 @@ static COMPILED: LazyLock<Vec<(&'static str, &'static [&'static str], Regex)>> =
     RULES.iter().filter_map(|(name, words, pattern)| Some((*name, *words, Regex::new(pattern).ok()?))).collect()
 });
 
+/// A text without its secrets: what a person typed, before it is kept.
+pub fn clean(words: &str) -> String {
+    text(words).map_or_else(|| words.to_owned(), |(clean, _)| clean)
+}
+
 fn is_secret_name(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     NAMES.iter().any(|known| plain.ends_with(known))

@@ -13,6 +13,7 @@ mod cloudevents;
 mod controls;
 mod csv;
 mod html;
+mod incident;
 mod json;
 mod junit;
 mod markdown;
@@ -27,6 +28,7 @@ mod uuid;
 use crate::evidence::Redacted;
 
 pub use controls::{Controls, DEFAULT as DEFAULT_CONTROLS, Support};
+pub use incident::incident;
 pub use population::{Line, Population, State};
 pub use sheet::{Banner, Block, Fact, Section, Sheet, Table};
 

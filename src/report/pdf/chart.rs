@@ -21,9 +21,9 @@ pub(super) fn draw(book: &mut Book<'_>, picture: &Picture, within: Option<PartId
     book.flow(LEFT, INNER, TITLE, &picture.title, Some(part));
     book.y += 3.0;
     if picture.one_row {
-        strip(book, picture, part)
+        strip(book, picture, part);
     } else {
-        rows(book, picture, part)
+        rows(book, picture, part);
     }
     book.y += 10.0;
 }
@@ -81,7 +81,7 @@ fn time(bar: &Bar) -> String {
 }
 
 /// Where a bar begins and how long it is, in points; one of no length is still seen.
-#[expect(clippy::cast_precision_loss, reason = "a picture's points")]
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a picture's points")]
 fn place(bar: &Bar, whole: u64, wide: f32) -> (f32, f32) {
     let scale = |ms: u64| (ms as f64 / whole.max(1) as f64) as f32 * wide;
     (scale(bar.from_ms).min(wide - 0.7), scale(bar.ms.unwrap_or(0)).max(0.7))

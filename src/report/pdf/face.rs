@@ -4,7 +4,7 @@
 //! number (`[U+4E2D]`), since PDF/A forbids a glyph that stands for "none" (ISO 19005-3, section 6.2.11.8), and a blank would hide that
 //! something is there. The attached record holds the text as it was written.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
 use skrifa::{FontRef, MetadataProvider as _, instance::LocationRef, prelude::Size};
@@ -148,7 +148,10 @@ impl Faces {
                 '\n' => out.push('\n'),
                 c if c.is_control() => out.push(' '),
                 c if self.regular.glyphs.contains_key(&c) && self.bold.glyphs.contains_key(&c) => out.push(c),
-                c => out.push_str(&format!("[U+{:04X}]", u32::from(c))),
+                c => {
+                    // Writing to a String cannot fail.
+                    let _ok = write!(out, "[U+{:04X}]", u32::from(c));
+                }
             }
         }
         out

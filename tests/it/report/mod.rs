@@ -1,6 +1,7 @@
 //! Reports of a few runs, as approved texts; and what other people's programs say of them (`readers`).
 
 mod command;
+mod incident;
 mod numbers;
 mod paper;
 mod readers;
