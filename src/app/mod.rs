@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod arm;
+mod assurance;
 mod bookkeeping;
 mod bulletin;
 pub mod documents;
@@ -54,6 +55,7 @@ mod vitals;
 mod wire;
 
 pub use arm::{Watch, Watching};
+pub use assurance::{Assured, Examined};
 pub use bookkeeping::Entered;
 pub use drills::Scheduled;
 pub use error::{AppError, Fault, go_on};

@@ -38,6 +38,7 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             "runbooks": documents.runbooks.len(),
             "schedules": documents.schedules.len(),
             "channels": documents.channels.len(),
+            "calendars": documents.calendars.len(),
             "findings": findings,
         })),
         Format::Text => {
@@ -49,8 +50,12 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
                     0 => String::new(),
                     channels => format!(", NotificationChannel {channels}"),
                 };
+                let calendars = match documents.calendars.len() {
+                    0 => String::new(),
+                    calendars => format!(", AssuranceCalendar {calendars}"),
+                };
                 desk.screen.line(format_args!(
-                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}"
+                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}{calendars}"
                 ));
             }
         }

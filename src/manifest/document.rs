@@ -11,8 +11,10 @@ use super::{
     locate::{Aim, Node, Path},
 };
 use crate::{
-    model::{BadName, ChannelName, GroupName, RegionName, RunbookName, ScheduleName},
-    spec::{DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec},
+    model::{BadName, CalendarName, ChannelName, GroupName, RegionName, RunbookName, ScheduleName},
+    spec::{
+        AssuranceCalendarSpec, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec,
+    },
 };
 
 /// A `spec` that has a kind and a name.
@@ -63,6 +65,14 @@ impl Kind for NotificationChannelSpec {
     const KIND: &'static str = "NotificationChannel";
     fn name(text: &str) -> Result<ChannelName, BadName> {
         ChannelName::new(text)
+    }
+}
+
+impl Kind for AssuranceCalendarSpec {
+    type Name = CalendarName;
+    const KIND: &'static str = "AssuranceCalendar";
+    fn name(text: &str) -> Result<CalendarName, BadName> {
+        CalendarName::new(text)
     }
 }
 
@@ -136,6 +146,8 @@ pub struct Documents {
     pub schedules: Vec<Document<DrillScheduleSpec>>,
     /// In order of loading.
     pub channels: Vec<Document<NotificationChannelSpec>>,
+    /// In order of loading.
+    pub calendars: Vec<Document<AssuranceCalendarSpec>>,
     /// Kind and name of documents that exist and could not be read: a reference to one is no finding of its own.
     pub broken: BTreeSet<(&'static str, String)>,
 }

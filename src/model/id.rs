@@ -86,6 +86,8 @@ names! {
     ScheduleName, "drill schedule";
     /// A channel through which people are told.
     ChannelName, "channel";
+    /// A calendar of what others examine.
+    CalendarName, "calendar";
     /// A service that runs in a region.
     ServiceName, "service";
 }

@@ -1,5 +1,6 @@
 //! Reports of a few runs, as approved texts; and what other people's programs say of them (`readers`).
 
+mod assurance;
 mod command;
 mod incident;
 mod numbers;
