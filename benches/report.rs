@@ -45,6 +45,7 @@ fn main() {
     println!("{:>12} {took:>10.3} ms", "redact");
     for (name, format) in [
         ("html", Format::Html),
+        ("pdf", Format::Pdf),
         ("markdown", Format::Markdown),
         ("json", Format::Json),
         ("junit", Format::Junit),

@@ -58,6 +58,8 @@ struct Book {
     record: Option<String>,
     /// When the last entry was made.
     last: Option<Timestamp>,
+    /// The drafts of incident notices: two processes never make one version of the same.
+    drafts: BTreeSet<(RunId, u32)>,
 }
 
 impl Book {
@@ -74,6 +76,7 @@ impl Book {
                     book.record = Some(key.id);
                 }
                 What::ActionClosed(closed) => drop(book.done.insert(closed.action)),
+                What::IncidentDrafted(made) => drop(book.drafts.insert((made.run, made.version))),
                 What::LedgerRecovered { .. }
                 | What::KeyAdded { role: Role::Ledger, .. }
                 | What::KeyRetired { .. }
@@ -81,7 +84,6 @@ impl Book {
                 | What::FindingRaised(_)
                 | What::ActionOpened(_)
                 | What::Waived(_)
-                | What::IncidentDrafted(_)
                 | What::AssuranceRecorded(_)
                 | What::Anchored(_)
                 | What::Heartbeat { .. }
@@ -97,6 +99,7 @@ impl Book {
             What::RunClosed { run, .. } => self.closed.contains(run),
             // Closed twice is a flaw: the second of two processes that close it at once makes no entry.
             What::ActionClosed(closed) => self.done.contains(&closed.action),
+            What::IncidentDrafted(made) => self.drafts.contains(&(made.run.clone(), made.version)),
             What::LedgerOpened { .. }
             | What::LedgerRecovered { .. }
             | What::KeyAdded { .. }
@@ -105,7 +108,6 @@ impl Book {
             | What::FindingRaised(_)
             | What::ActionOpened(_)
             | What::Waived(_)
-            | What::IncidentDrafted(_)
             | What::AssuranceRecorded(_)
             | What::Anchored(_)
             | What::Heartbeat { .. }

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod arm;
+mod assurance;
 mod bookkeeping;
 mod bulletin;
 mod coverage;
@@ -24,6 +25,7 @@ mod followup;
 mod helm;
 mod history;
 pub mod identity;
+mod incident;
 mod isolated;
 mod keys;
 mod live;
@@ -58,12 +60,14 @@ mod vitals;
 mod wire;
 
 pub use arm::{Watch, Watching};
+pub use assurance::{Assured, Examined};
 pub use bookkeeping::Entered;
 pub use coverage::{Coverage, Covered, LedgerSeen};
 pub use drills::Scheduled;
 pub use error::{AppError, Fault, go_on};
 pub use followup::ToDo;
 pub use helm::Listeners;
+pub use incident::Drafted;
 pub use keys::{KeyKind, KeyPlace, LedgerSettings};
 pub use live::{Lived, Turn, Turning};
 pub use metering::Metered;

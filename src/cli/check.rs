@@ -39,6 +39,7 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             "schedules": documents.schedules.len(),
             "channels": documents.channels.len(),
             "policies": documents.policies.len(),
+            "calendars": documents.calendars.len(),
             "findings": findings,
         })),
         Format::Text => {
@@ -54,8 +55,12 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
                     0 => String::new(),
                     policies => format!(", DrillPolicy {policies}"),
                 };
+                let calendars = match documents.calendars.len() {
+                    0 => String::new(),
+                    calendars => format!(", AssuranceCalendar {calendars}"),
+                };
                 desk.screen.line(format_args!(
-                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}{policies}"
+                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}{policies}{calendars}"
                 ));
             }
         }

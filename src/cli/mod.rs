@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 mod advice;
 mod approve;
+mod assurance;
 mod begin;
 mod check;
 mod complaint;
@@ -24,6 +25,7 @@ mod failback;
 mod failover;
 mod finish;
 mod heartbeat;
+mod incident;
 mod man;
 mod plan;
 mod progress;
@@ -132,6 +134,8 @@ enum Verb {
     Serve(serve::Args),
     Heartbeat(heartbeat::Args),
     Evidence(evidence::Args),
+    Incident(incident::Args),
+    Assurance(assurance::Args),
     Runbook(runbook::Args),
     Schema(schema::Args),
     Crds(crds::Args),
@@ -206,6 +210,8 @@ async fn act(verb: Verb, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Serve(args) => serve::run(args, desk).await,
         Verb::Heartbeat(args) => heartbeat::run(args, desk).await,
         Verb::Evidence(args) => evidence::run(args, desk).await,
+        Verb::Incident(args) => incident::run(args, desk).await,
+        Verb::Assurance(args) => assurance::run(args, desk).await,
         Verb::Runbook(args) => runbook::run(args, desk),
         Verb::Schema(_) => Ok(schema::run(desk)),
         Verb::Crds(_) => Ok(crds::run(desk)),

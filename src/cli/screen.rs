@@ -115,6 +115,21 @@ impl Screen {
         print(&self.out, format_args!("{text}"));
     }
 
+    /// A file of the answer, byte for byte. Unlike a text it is not stripped of anything; a reader that goes away has no file, so
+    /// that is an error.
+    #[expect(clippy::unused_self, reason = "everything that is printed goes through a screen")]
+    pub(super) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()
+    }
+
+    /// What is written to standard output is shown on a terminal.
+    #[expect(clippy::unused_self, reason = "whoever asks has a screen")]
+    pub(super) fn is_shown(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// A remark.
     pub(super) fn remark(&self, text: impl Display) {
         if !self.quiet {

@@ -16,6 +16,7 @@
 //! a [`verdict`], and a verdict an answer of [`automation`].
 
 pub mod absence;
+mod assurance;
 pub mod automation;
 mod bound;
 mod context;
@@ -41,6 +42,7 @@ mod tests;
 #[cfg(test)]
 mod traces;
 
+pub use assurance::{Period, Renewal, renewal};
 pub use context::{context, parameters};
 pub use coverage::{Uncovered, uncovered};
 pub use doubt::{Look, takeover};

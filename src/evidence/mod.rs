@@ -13,6 +13,7 @@ pub mod bundle;
 pub mod checkpoint;
 pub mod envelope;
 mod followup;
+pub mod incident;
 mod judgement;
 pub mod key;
 pub mod later;

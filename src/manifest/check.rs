@@ -4,6 +4,7 @@
 //! documents, but for the steps that lie before a step: these are bit sets, n²/64 words for n steps.
 
 mod address;
+mod assurance;
 mod channel;
 mod expression;
 mod graph;
@@ -81,6 +82,9 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
         let mut notes = Notes { document, findings: &mut findings };
         channel::check(&world, &mut notes);
         secret::check(&mut notes);
+    }
+    for document in &documents.calendars {
+        assurance::check(&world, &mut Notes { document, findings: &mut findings });
     }
     tidy(&mut findings);
     findings

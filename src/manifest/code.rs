@@ -2,7 +2,7 @@
 //! `lifeboat explain CODE` prints. A code is for ever: it may be retired, it never changes its meaning.
 //!
 //! LB00 reading, LB01 runbooks, LB02 expressions, LB03 groups, LB04 targets, LB05 regions,
-//! LB06 drill schedules, LB07 channels, LB08 isolated drills, LB09 drill policies.
+//! LB06 drill schedules, LB07 channels, LB08 isolated drills, LB09 drill policies, LB10 anchors, LB11 assurance calendars.
 
 use std::fmt;
 
@@ -58,7 +58,8 @@ codes! {
         "Every document begins with `apiVersion: lifeboat.dev/v1alpha1`. Another version may mean that the document was \
         written for another release of Lifeboat, or for another program; it was not checked.";
     UnknownKind = "LB0006", Error, "unknown kind",
-        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule, NotificationChannel and DrillPolicy. The document was not checked.";
+        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule, NotificationChannel, DrillPolicy \
+        and AssuranceCalendar. The document was not checked.";
     UnknownField = "LB0007", Error, "unknown field",
         "The field does not exist here, so what was meant by it would silently not happen. Unknown fields are refused \
         everywhere. Correct the name, or remove the field.";
@@ -341,6 +342,10 @@ codes! {
         "There are drill policies, and none of them asks anything of this group: nobody would notice that it is never drilled. \
         `lifeboat evidence coverage` shows it as UNPROTECTED. Add it to the `match` of a policy; one without `match` asks all \
         groups.";
+    BadAssuranceItem = "LB1101", Error, "item that nobody could keep",
+        "An item of an assurance calendar has a name of small letters, digits and hyphens, at most one of `everyDays` and \
+        `everyMonths`, and an owner who answers for it. Without a period an assessment and an audit are due every 12 months, a \
+        penetration test every 6 and a scan every month.";
 }
 
 impl Code {

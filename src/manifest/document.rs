@@ -11,8 +11,11 @@ use super::{
     locate::{Aim, Node, Path},
 };
 use crate::{
-    model::{BadName, ChannelName, GroupName, PolicyName, RegionName, RunbookName, ScheduleName},
-    spec::{DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec},
+    model::{BadName, CalendarName, ChannelName, GroupName, PolicyName, RegionName, RunbookName, ScheduleName},
+    spec::{
+        AssuranceCalendarSpec, DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec,
+        RegionSpec, RunbookSpec,
+    },
 };
 
 /// A `spec` that has a kind and a name.
@@ -71,6 +74,14 @@ impl Kind for DrillPolicySpec {
     const KIND: &'static str = "DrillPolicy";
     fn name(text: &str) -> Result<PolicyName, BadName> {
         PolicyName::new(text)
+    }
+}
+
+impl Kind for AssuranceCalendarSpec {
+    type Name = CalendarName;
+    const KIND: &'static str = "AssuranceCalendar";
+    fn name(text: &str) -> Result<CalendarName, BadName> {
+        CalendarName::new(text)
     }
 }
 
@@ -146,6 +157,8 @@ pub struct Documents {
     pub channels: Vec<Document<NotificationChannelSpec>>,
     /// In order of loading.
     pub policies: Vec<Document<DrillPolicySpec>>,
+    /// Calendars of assurance.
+    pub calendars: Vec<Document<AssuranceCalendarSpec>>,
     /// Kind and name of documents that exist and could not be read: a reference to one is no finding of its own.
     pub broken: BTreeSet<(&'static str, String)>,
 }

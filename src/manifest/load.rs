@@ -20,8 +20,8 @@ use super::{
     suggest, yaml,
 };
 use crate::spec::{
-    API_VERSION, DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec,
-    RunbookSpec,
+    API_VERSION, AssuranceCalendarSpec, DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec,
+    ProtectionGroupSpec, RegionSpec, RunbookSpec,
 };
 
 /// What was loaded, and what was wrong with its form.
@@ -65,6 +65,7 @@ const KINDS: &[&str] = &[
     DrillScheduleSpec::KIND,
     NotificationChannelSpec::KIND,
     DrillPolicySpec::KIND,
+    AssuranceCalendarSpec::KIND,
 ];
 
 /// Loads files, and every `*.yaml` and `*.yml` of folders, in order of their names. Names that begin with a dot are
@@ -183,6 +184,9 @@ impl Loaded {
                 Some(DrillPolicySpec::KIND) => {
                     keep(&origin, &mut documents.policies, &mut documents.broken, &mut problems);
                 }
+                Some(AssuranceCalendarSpec::KIND) => {
+                    keep(&origin, &mut documents.calendars, &mut documents.broken, &mut problems);
+                }
                 Some(_) | None => {}
             }
         }
@@ -196,6 +200,7 @@ impl Loaded {
         twice(&self.documents.schedules, &mut self.findings);
         twice(&self.documents.channels, &mut self.findings);
         twice(&self.documents.policies, &mut self.findings);
+        twice(&self.documents.calendars, &mut self.findings);
         tidy(&mut self.findings);
         self
     }

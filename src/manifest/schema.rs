@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::{document::Kind, yaml};
 use crate::spec::{
-    API_VERSION, DrillPolicy, DrillPolicySpec, DrillSchedule, DrillScheduleSpec, NotificationChannel,
-    NotificationChannelSpec, ProtectionGroup, ProtectionGroupSpec, Region, RegionSpec, Runbook, RunbookSpec,
+    API_VERSION, AssuranceCalendar, AssuranceCalendarSpec, DrillPolicy, DrillPolicySpec, DrillSchedule,
+    DrillScheduleSpec, NotificationChannel, NotificationChannelSpec, ProtectionGroup, ProtectionGroupSpec, Region,
+    RegionSpec, Runbook, RunbookSpec,
 };
 
 /// The custom resource definitions, as the YAML for `kubectl apply -f -`.
@@ -19,6 +20,7 @@ pub fn crds() -> String {
         DrillSchedule::crd(),
         NotificationChannel::crd(),
         DrillPolicy::crd(),
+        AssuranceCalendar::crd(),
     ];
     // The definitions are plain data: they always can be written.
     let texts: Vec<String> = all.iter().map(|crd| yaml::emit(crd).unwrap_or_default()).collect();
@@ -35,6 +37,7 @@ pub fn schema() -> Value {
         (DrillScheduleSpec::KIND, generator.subschema_for::<DrillScheduleSpec>()),
         (NotificationChannelSpec::KIND, generator.subschema_for::<NotificationChannelSpec>()),
         (DrillPolicySpec::KIND, generator.subschema_for::<DrillPolicySpec>()),
+        (AssuranceCalendarSpec::KIND, generator.subschema_for::<AssuranceCalendarSpec>()),
     ];
     let kinds: Vec<Value> = kinds
         .into_iter()

@@ -90,6 +90,8 @@ names! {
     RequirementName, "requirement";
     /// A channel through which people are told.
     ChannelName, "channel";
+    /// A calendar of what others examine.
+    CalendarName, "calendar";
     /// A service that runs in a region.
     ServiceName, "service";
 }

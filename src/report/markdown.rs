@@ -53,7 +53,7 @@ fn table(out: &mut String, table: &Table) {
 }
 
 /// Text that is nothing but text (`CommonMark` section 2.4): one line, and what could be markup is escaped.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.trim().char_indices() {
         match c {

@@ -1,7 +1,7 @@
 //! Floor 4: reports. From the record of a run to what people read and machines take in. Pure: a record and a few arguments
-//! in, text out.
+//! in, bytes out.
 //!
-//! - [`Sheet`] says once what there is to say; Markdown, HTML and JSON are ways to write it, so none says more than another.
+//! - [`Sheet`] says once what there is to say; Markdown, HTML, PDF and JSON are ways to write it, so none says more than another.
 //! - `JUnit`, CloudEvents and OSCAL are for machines that know those words; [`Population`] lists all runs, one line each.
 //!
 //! It promises: the same record and arguments give the same bytes. A report takes a [`Redacted`] record, so that no secret
@@ -13,10 +13,12 @@ mod cloudevents;
 mod controls;
 mod csv;
 mod html;
+mod incident;
 mod json;
 mod junit;
 mod markdown;
 mod oscal;
+mod pdf;
 mod picture;
 mod population;
 mod programme;
@@ -30,6 +32,7 @@ use crate::evidence::{
 };
 
 pub use controls::{Controls, DEFAULT as DEFAULT_CONTROLS, Support};
+pub use incident::incident;
 pub use population::{Line, Population, State};
 pub use programme::Programme;
 pub use sheet::{Banner, Block, Fact, Section, Sheet, Table};
@@ -39,6 +42,8 @@ pub use sheet::{Banner, Block, Fact, Section, Sheet, Table};
 pub enum Format {
     /// One self-contained page, for browsers and printers.
     Html,
+    /// PDF/A-3b with the record attached, for auditors and archives: the only format that is no text.
+    Pdf,
     /// Markdown (`CommonMark` with tables), for tickets and wikis.
     Markdown,
     /// What the page says, as JSON.
@@ -135,16 +140,25 @@ pub enum ReportError {
     },
 }
 
-/// Writes the report of a run; it ends in a line break.
-pub fn write(format: Format, redacted: &Redacted, terms: &Terms<'_>) -> Result<String, ReportError> {
-    match format {
-        Format::Html => html::write(&Sheet::of(redacted, terms), redacted),
-        Format::Markdown => Ok(markdown::write(&Sheet::of(redacted, terms))),
-        Format::Json => json::write(&Sheet::of(redacted, terms), redacted),
-        Format::Junit => Ok(junit::write(redacted)),
-        Format::OscalPlan => oscal::plan(redacted, terms),
-        Format::OscalResults => oscal::results(redacted, terms),
-        Format::OscalActions => oscal::actions(redacted, terms),
-        Format::CloudEvents => cloudevents::write(redacted, terms),
+impl Format {
+    /// It can be shown on a terminal: UTF-8 that ends in a line break.
+    pub fn is_text(self) -> bool {
+        self != Self::Pdf
     }
+}
+
+/// Writes the report of a run, as the bytes of a file.
+pub fn write(format: Format, redacted: &Redacted, terms: &Terms<'_>) -> Result<Vec<u8>, ReportError> {
+    let text = match format {
+        Format::Pdf => return pdf::write(&Sheet::of(redacted, terms), redacted),
+        Format::Html => html::write(&Sheet::of(redacted, terms), redacted)?,
+        Format::Markdown => markdown::write(&Sheet::of(redacted, terms)),
+        Format::Json => json::write(&Sheet::of(redacted, terms), redacted)?,
+        Format::Junit => junit::write(redacted),
+        Format::OscalPlan => oscal::plan(redacted, terms)?,
+        Format::OscalResults => oscal::results(redacted, terms)?,
+        Format::OscalActions => oscal::actions(redacted, terms)?,
+        Format::CloudEvents => cloudevents::write(redacted, terms)?,
+    };
+    Ok(text.into_bytes())
 }

@@ -87,3 +87,8 @@ print(read.metadata.oscal_version)
     let python = venv::program("compliance-trestle", "5.2.0", "compliance-trestle", "python");
     said(Command::new(python).args(["-W", "ignore", "-c", script]).arg(file).arg(kind))
 }
+
+/// A program that reads PDF: qpdf, or one of poppler's.
+pub fn pdf(program: &str, options: &[&str], file: &Path, rest: &[&str]) -> Said {
+    said(Command::new(program).args(options).arg(file).args(rest))
+}

@@ -17,6 +17,8 @@ pub(in crate::cli) enum Written {
     /// One self-contained page, for browsers and printers.
     #[default]
     Html,
+    /// PDF/A-3b with the run's record attached, for auditors and archives; needs --into, or a pipe.
+    Pdf,
     /// For tickets and wikis.
     Markdown,
     /// For CI: one case a step, and one for the verdict.
@@ -37,6 +39,7 @@ impl From<Written> for Format {
     fn from(written: Written) -> Self {
         match written {
             Written::Html => Self::Html,
+            Written::Pdf => Self::Pdf,
             Written::Markdown => Self::Markdown,
             Written::Junit => Self::Junit,
             Written::OscalAp => Self::OscalPlan,
@@ -53,6 +56,7 @@ impl From<Written> for Format {
 #[command(after_help = "\
 Examples:
   lifeboat evidence report orders-17 --into orders-17.html
+  lifeboat evidence report orders-17 --format pdf --into orders-17.pdf
   lifeboat evidence report orders-17 --format markdown
   lifeboat evidence report orders-17 --format junit --into orders-17.xml
   lifeboat evidence report orders-17 --format oscal-ar --observations-only
@@ -81,6 +85,15 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
     let usual = if desk.screen.format == crate::cli::screen::Format::Json { Written::Json } else { Written::Html };
     let format = args.format.unwrap_or(usual);
+    if args.into.is_none() && !Format::from(format).is_text() && desk.screen.is_shown() {
+        return Err(Complaint::App(AppError::Refused {
+            what: "a PDF is no text, and standard output is a terminal".into(),
+            remedy: format!(
+                "name a file: `lifeboat evidence report {} --format pdf --into {}.pdf`",
+                args.run, args.run
+            ),
+        }));
+    }
     let controls = app::controls(args.controls.as_deref())?;
     let app = desk.app()?;
     let (redacted, keeping) = app.redacted(&args.run).await?;
@@ -94,7 +107,7 @@ pub(in crate::cli) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complai
         programme: programme.as_ref(),
         observations_only: args.observations_only,
     };
-    let text = report::write(format.into(), &redacted, &terms).map_err(|error| complaint(&error))?;
+    let bytes = report::write(format.into(), &redacted, &terms).map_err(|error| complaint(&error))?;
     if !redacted.redactions().is_empty() {
         desk.screen.warn(format_args!(
             "{} places of the record of {} looked like secrets and were taken out; the report lists them",
@@ -103,9 +116,10 @@ pub(in crate::cli) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complai
         ));
     }
     match &args.into {
-        None => desk.screen.text(&text),
+        None if Format::from(format).is_text() => desk.screen.text(&String::from_utf8_lossy(&bytes)),
+        None => desk.screen.bytes(&bytes).map_err(Complaint::machine("write the report"))?,
         Some(file) => {
-            fs::write(file, text).map_err(Complaint::machine(format!("write the report {}", file.display())))?;
+            fs::write(file, bytes).map_err(Complaint::machine(format!("write the report {}", file.display())))?;
             desk.screen.remark(format_args!("{} is written", file.display()));
         }
     }

@@ -72,6 +72,9 @@ fn every_spec_means_the_same_to_another_reader() {
         for policy in &documents.policies {
             ours.insert(policy.title(), serde_json::to_value(&policy.spec).unwrap());
         }
+        for calendar in &documents.calendars {
+            ours.insert(calendar.title(), serde_json::to_value(&calendar.spec).unwrap());
+        }
         let theirs = theirs(&text).into_iter().map(|document| {
             let (kind, spec) = (document["kind"].as_str().unwrap().to_owned(), document["spec"].clone());
             let spec = match kind.as_str() {
@@ -86,6 +89,9 @@ fn every_spec_means_the_same_to_another_reader() {
                 "NotificationChannel" => serde_json::to_value(
                     serde_json::from_value::<lifeboat::spec::NotificationChannelSpec>(spec).unwrap(),
                 ),
+                "AssuranceCalendar" => {
+                    serde_json::to_value(serde_json::from_value::<lifeboat::spec::AssuranceCalendarSpec>(spec).unwrap())
+                }
                 _ => serde_json::to_value(serde_json::from_value::<lifeboat::spec::ProtectionGroupSpec>(spec).unwrap()),
             };
             (format!("{kind}/{}", document["metadata"]["name"].as_str().unwrap()), spec.unwrap())

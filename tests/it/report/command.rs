@@ -24,6 +24,10 @@ fn a_report_of_a_run_is_written_to_a_file_or_to_standard_output() {
     for format in ["junit", "oscal-ap", "oscal-ar", "cloudevents"] {
         stage.run(&format!("evidence report orders-1 --format {format}")).with(0).says("orders-1");
     }
+    let paper = stage.path("orders-1.pdf");
+    stage.run(&format!("evidence report orders-1 --format pdf --into {}", paper.display())).with(0).says("is written");
+    let bytes = fs::read(&paper).unwrap();
+    assert!(bytes.starts_with(b"%PDF-1.7") && bytes.windows(11).any(|part| part == b"record.json"));
     // A run without findings leaves nothing to plan.
     stage.run("evidence report orders-1 --format oscal-poam").with(2).says("no findings");
     stage.run("evidence report orders-2").with(2);

@@ -1,7 +1,10 @@
 //! Reports of a few runs, as approved texts; and what other people's programs say of them (`readers`).
 
+mod assurance;
 mod command;
+mod incident;
 mod numbers;
+mod paper;
 mod readers;
 mod references;
 mod secrets;
@@ -18,6 +21,7 @@ use lifeboat::{
     report::{self, Format, Keeping, Programme, Signature, Terms},
 };
 
+/// Those that are text; the PDF has tests of its own (`paper`).
 pub(crate) const ALL: [(&str, Format); 8] = [
     ("html", Format::Html),
     ("markdown", Format::Markdown),
@@ -39,7 +43,11 @@ pub(crate) fn written_with(format: Format, record: &Record, programme: Option<&P
     let controls = app::controls(None).unwrap();
     let (keeping, signature, observations_only) = (Keeping::Kept, None, false);
     let terms = Terms { controls: &controls, keeping, signature, sign_offs: &[], programme, observations_only };
-    report::write(format, &Redacted::of(record).unwrap(), &terms).unwrap()
+    text(report::write(format, &Redacted::of(record).unwrap(), &terms).unwrap())
+}
+
+fn text(report: Vec<u8>) -> String {
+    String::from_utf8(report).unwrap()
 }
 
 /// A finding of a person, an overdue action on a finding of the verdict, one that is done, and a requirement that is overdue.
@@ -184,7 +192,7 @@ fn a_report_is_a_draft_until_its_record_is_entered_and_somebody_else_accepted_it
             let (keeping, observations_only) = (Keeping::Kept, false);
             let terms =
                 Terms { controls: &controls, keeping, signature, sign_offs, programme: None, observations_only };
-            report::write(format, &redacted, &terms).unwrap()
+            text(report::write(format, &redacted, &terms).unwrap())
         };
         let marked = |text: &str| text.contains("DRAFT") || text.contains("\"draft\": true");
         let (anna, ben) = (sign_off("anna", Opinion::Accepted), sign_off("ben", Opinion::Accepted));
@@ -235,7 +243,7 @@ fn oscal_results_hold_no_judgement_when_observations_alone_were_asked_for() {
         let terms =
             Terms { controls: &controls, keeping, signature, sign_offs: &[], programme: None, observations_only };
         let text = report::write(Format::OscalResults, &redacted, &terms).unwrap();
-        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&text).unwrap();
         let result = &document["assessment-results"]["results"][0];
         (result["findings"][0]["target"]["status"]["state"].clone(), result["observations"].as_array().unwrap().len())
     };

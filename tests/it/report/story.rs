@@ -180,3 +180,22 @@ pub(crate) fn talkative(secret: &str) -> Record {
     ];
     record(opened, run)
 }
+
+/// A chain of steps, each done in half a second; one of them says more than a page holds, in scripts that few fonts have.
+pub(crate) fn long(count: u32) -> Record {
+    let steps = (0..count).map(|at| {
+        let needs: Vec<u32> = at.checked_sub(1).into_iter().collect();
+        step(&format!("copy-objects-{at:03}"), Verb::Command, &needs)
+    });
+    let mut run = Vec::new();
+    let mut seconds = 6.0;
+    for at in 0..count {
+        run.push((seconds, acting(at)));
+        seconds += 0.5;
+        let said =
+            if at == 1 { "all 4096 objects of 上海 arrived; ".repeat(200) } else { "copied 4096 objects".into() };
+        run.push((seconds, done_with(at, Facts::default(), &serde_json::json!({ "said": said }))));
+    }
+    run.push((seconds, closed(Outcome::Succeeded)));
+    record(story(steps.collect()), run)
+}
