@@ -5,12 +5,13 @@
 //! record are only added, never changed: records of years are compared.
 //!
 //! The ledger that proves it is made of [`statement`]s in DSSE [`envelope`]s, signed with [`key`]s, over which a [`tree`] of hashes
-//! grows that is kept in [`tile`]s and named by [`checkpoint`]s, which are signed [`note`]s. [`audit`] reads the entries and says what
+//! grows that is kept in [`tile`]s and named by [`checkpoint`]s, which are signed [`note`]s. A [`witness`] puts its [`cosignature`] below them. [`audit`] reads the entries and says what
 //! is wrong. Randomness and time are arguments.
 
 pub mod audit;
 pub mod bundle;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod envelope;
 mod judgement;
 pub mod key;
@@ -28,6 +29,7 @@ mod tests;
 pub mod tile;
 mod timeline;
 pub mod tree;
+pub mod witness;
 
 pub use judgement::{Bearing, Conclusion, Finding, Judgement, Severity};
 pub use measure::{Measures, Overhead, RecoveryPoint, RecoveryTime, TargetLoss, Verdict};
