@@ -20,7 +20,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{App, AppError, Order, StorePlace, identity, keys::draw, supervise::Crew};
+use super::{App, AppError, Order, StorePlace, documents::Papers, identity, keys::draw, supervise::Crew};
 use crate::{
     evidence::{
         Record,
@@ -177,7 +177,7 @@ impl App {
     }
 
     /// What the ledger is called: as its first entry says, or as a new one would be.
-    pub(super) fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         let first = self.bookshelf().ok().and_then(|books| books.files.entries().ok());
         let first = first.and_then(|entries| Some(statement::read(entries.first()?).ok()?.1.predicate.what));
         match first {
@@ -406,14 +406,18 @@ impl App {
 
     /// Verifies everything, offline, against the keys that are set or those of somebody else in `trust`: a folder with
     /// `ledger.pub` and `record.pub`. With `trust` no key is needed but the data key. Runs of the store that are not in the ledger
-    /// are remarked.
-    pub async fn verify_ledger(&self, trust: Option<&Path>) -> Result<Checked, AppError> {
+    /// are remarked. `papers` say which keys witnesses have.
+    pub async fn verify_ledger(&self, trust: Option<&Path>, papers: Option<&Papers>) -> Result<Checked, AppError> {
         self.there()?;
         let [ledger_key, record_key] = match trust {
             Some(folder) => [public_key(&folder.join("ledger.pub"))?, public_key(&folder.join("record.pub"))?],
             None => self.public_keys()?.map(|(_, key)| key),
         };
-        let trusted = Trusted { ledger: ledger_key, record: record_key, data: self.data_key()? };
+        // Documents that have defects do not keep the ledger from being verified.
+        let anchors = papers.and_then(|papers| Self::anchors(papers).ok()).unwrap_or_default();
+        let witness = |anchor: &crate::anchor::Anchor| Some((anchor.name.to_string(), anchor.witness()?.clone()));
+        let witnesses = anchors.iter().filter_map(witness).collect();
+        let trusted = Trusted { ledger: ledger_key, record: record_key, data: self.data_key()?, witnesses };
         let (disk, beside) = (Folder::at(&self.settings.ledger_folder()), Folder::at(&self.settings.data));
         let mut tried = 0;
         let mut checked = loop {
@@ -432,7 +436,7 @@ impl App {
     }
 
     /// Refuses where there is no ledger: who only looks makes no keys.
-    fn there(&self) -> Result<(), AppError> {
+    pub(super) fn there(&self) -> Result<(), AppError> {
         let folder = self.settings.ledger_folder();
         if folder.exists() { Ok(()) } else { Err(ledger(LedgerError::None { place: folder.display().to_string() })) }
     }

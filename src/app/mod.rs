@@ -13,6 +13,7 @@ use crate::{
     store::{Etcd, Sqlite},
 };
 
+mod anchors;
 mod arm;
 mod bookkeeping;
 mod bulletin;
@@ -51,7 +52,9 @@ mod tidings;
 mod traces;
 mod vitals;
 mod wire;
+mod witness;
 
+pub use anchors::{AnchorState, Asked};
 pub use arm::{Watch, Watching};
 pub use bookkeeping::Entered;
 pub use drills::Scheduled;
@@ -70,7 +73,7 @@ pub use records::Kept;
 pub use reports::controls;
 pub use route::{Misplaced, NoRoute, Route, Survey};
 pub use runs::{Manner, Rested, Waiting};
-pub use serve::{Answering, News, Serving, Teller, What};
+pub use serve::{Answering, News, Serving, Teller, What, Witnessing};
 pub use settings::{Environment, FilesAndEnvironment, Settings, SettingsError, Typed, environment, log_filter, settle};
 pub use standby::Standing;
 pub use status::{Gone, Last, Member, Observed, Open, Status};
@@ -80,6 +83,7 @@ pub use telemetry::{BadFilter, LogFormat, start as start_log};
 pub use traces::Collector;
 pub use vitals::{Check, Vitals};
 pub use wire::{Tools, Wired, install_crypto};
+pub use witness::{Said, Witness};
 
 /// What came of verifying the ledger.
 pub use crate::store::ledger::Checked;

@@ -38,6 +38,7 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             "runbooks": documents.runbooks.len(),
             "schedules": documents.schedules.len(),
             "channels": documents.channels.len(),
+            "anchors": documents.anchors.len(),
             "findings": findings,
         })),
         Format::Text => {
@@ -49,8 +50,12 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
                     0 => String::new(),
                     channels => format!(", NotificationChannel {channels}"),
                 };
+                let anchors = match documents.anchors.len() {
+                    0 => String::new(),
+                    anchors => format!(", EvidenceAnchor {anchors}"),
+                };
                 desk.screen.line(format_args!(
-                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}"
+                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}{anchors}"
                 ));
             }
         }

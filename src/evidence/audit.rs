@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     key::PublicKey,
-    later::{FindingRaised, SignOff},
+    later::{Anchored, FindingRaised, SignOff},
     note::Verifier,
     statement::{self, Blob, NamedKey, Role, What},
 };
@@ -45,6 +45,7 @@ pub struct Audit {
     runs: BTreeMap<GroupName, Runs>,
     blobs: BTreeMap<String, (u64, Option<RunId>)>,
     actions: BTreeMap<u64, bool>,
+    anchored: Vec<(u64, Anchored)>,
     drafts: BTreeMap<RunId, u32>,
     late: u64,
     unknown: u64,
@@ -72,6 +73,8 @@ pub struct Audited {
     pub ledger: Vec<Verifier>,
     /// Blobs that entries name, each with its length and the run whose record it is.
     pub blobs: BTreeMap<String, (u64, Option<RunId>)>,
+    /// Entries that say that a checkpoint is known elsewhere, each with its number.
+    pub anchored: Vec<(u64, Anchored)>,
     /// What is wrong.
     pub flaws: Vec<Flaw>,
 }
@@ -112,7 +115,11 @@ impl Audit {
         }
         match entry.what {
             What::LedgerOpened { .. } if index > 0 => Err("the ledger is opened a second time".into()),
-            What::LedgerOpened { .. } | What::LedgerRecovered { .. } | What::Heartbeat { .. } => Ok(()),
+            What::LedgerOpened { .. }
+            | What::LedgerRecovered { .. }
+            | What::Heartbeat { .. }
+            | What::Waived(_)
+            | What::AssuranceRecorded(_) => Ok(()),
             What::KeyAdded { role, key, .. } => self.added(role, &key),
             What::KeyRetired { role, id, .. } => self.retired(role, &id),
             What::RunOpened { run, rehearsal, .. } => self.run_opened(&run, rehearsal),
@@ -124,12 +131,14 @@ impl Audit {
             What::ActionClosed(closed) => self.action_closed(closed.action),
             What::IncidentDrafted(made) => self.drafted(&made.run, made.version),
             What::SignedOff(SignOff { run, .. }) | What::FindingRaised(FindingRaised { run, .. }) => self.known(&run),
-            What::Waived(_) | What::AssuranceRecorded(_) => Ok(()),
             What::Anchored(anchored) if anchored.size > index => Err(format!(
                 "it says that a checkpoint of {} entries was anchored, and there were {index}",
                 anchored.size
             )),
-            What::Anchored(_) => Ok(()),
+            What::Anchored(anchored) => {
+                self.anchored.push((index, anchored));
+                Ok(())
+            }
             What::Other => {
                 self.unknown += 1;
                 Ok(())
@@ -260,6 +269,7 @@ impl Audit {
             record: self.record,
             ledger: self.ledger,
             blobs: self.blobs,
+            anchored: self.anchored,
             flaws,
         }
     }

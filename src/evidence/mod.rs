@@ -5,7 +5,7 @@
 //! record are only added, never changed: records of years are compared.
 //!
 //! The ledger that proves it is made of [`statement`]s in DSSE [`envelope`]s, signed with [`key`]s, over which a [`tree`] of hashes
-//! grows that is kept in [`tile`]s and named by [`checkpoint`]s, which are signed [`note`]s. A [`witness`] puts its [`cosignature`] below them. [`audit`] reads the entries and says what
+//! grows that is kept in [`tile`]s and named by [`checkpoint`]s, which are signed [`note`]s. A [`witness`] puts its [`cosignature`] below them, a [`timestamp`] says when there was one, and a [`receipt`] is what is kept of both. [`audit`] reads the entries and says what
 //! is wrong. Randomness and time are arguments.
 
 pub mod audit;
@@ -20,6 +20,7 @@ mod measure;
 pub mod note;
 mod path;
 mod phases;
+pub mod receipt;
 mod record;
 mod redact;
 pub mod statement;
@@ -28,6 +29,7 @@ mod step;
 mod tests;
 pub mod tile;
 mod timeline;
+pub mod timestamp;
 pub mod tree;
 pub mod witness;
 

@@ -141,7 +141,7 @@ pub fn admit(submission: &Submission, logs: &[Verifier]) -> Result<Checkpoint, R
     // One that holds, and none in a trusted name that does not.
     match (own.next(), own.all(|holds| holds)) {
         (Some(true), true) => Ok(checkpoint),
-        (Some(_), _) | (None, _) => Err(Refusal::Unsigned(checkpoint.origin)),
+        (Some(_) | None, _) => Err(Refusal::Unsigned(checkpoint.origin)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! documents, but for the steps that lie before a step: these are bit sets, n²/64 words for n steps.
 
 mod address;
+mod anchor;
 mod channel;
 mod expression;
 mod graph;
@@ -75,6 +76,11 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
     for document in &documents.channels {
         let mut notes = Notes { document, findings: &mut findings };
         channel::check(&world, &mut notes);
+        secret::check(&mut notes);
+    }
+    for document in &documents.anchors {
+        let mut notes = Notes { document, findings: &mut findings };
+        anchor::check(&mut notes);
         secret::check(&mut notes);
     }
     tidy(&mut findings);

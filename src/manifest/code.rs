@@ -58,7 +58,7 @@ codes! {
         "Every document begins with `apiVersion: lifeboat.dev/v1alpha1`. Another version may mean that the document was \
         written for another release of Lifeboat, or for another program; it was not checked.";
     UnknownKind = "LB0006", Error, "unknown kind",
-        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule and NotificationChannel. The document was not checked.";
+        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule, NotificationChannel and EvidenceAnchor. The document was not checked.";
     UnknownField = "LB0007", Error, "unknown field",
         "The field does not exist here, so what was meant by it would silently not happen. Unknown fields are refused \
         everywhere. Correct the name, or remove the field.";
@@ -323,6 +323,14 @@ codes! {
     NothingStopsIt = "LB0803", Error, "live drill that nothing would stop",
         "`drills.live` needs at least one probe under `abortWhen`: a live drill that hurts must be noticed by itself. Watch what \
         users feel: the rate of errors in Prometheus, a page, a queue.";
+
+    BadWitnessKey = "LB1001", Error, "witness without a key that checks anything",
+        "A witness proves nothing to whoever does not know its key: a cosignature by anybody would do. The key is written \
+        NAME+ID+KEY (C2SP tlog-cosignature, type 0x04), as the witness prints it, and it is brought here another way than over the \
+        URL that it protects.";
+    AnchorTooRare = "LB1002", Error, "anchor that is never due",
+        "`everySeconds` is how old the last anchor may become while nothing is entered: 1 second to 604800, which is a week. What \
+        is entered is anchored within a minute, whatever it says.";
 }
 
 impl Code {

@@ -11,8 +11,10 @@ use super::{
     locate::{Aim, Node, Path},
 };
 use crate::{
-    model::{BadName, ChannelName, GroupName, RegionName, RunbookName, ScheduleName},
-    spec::{DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec},
+    model::{AnchorName, BadName, ChannelName, GroupName, RegionName, RunbookName, ScheduleName},
+    spec::{
+        DrillScheduleSpec, EvidenceAnchorSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec,
+    },
 };
 
 /// A `spec` that has a kind and a name.
@@ -63,6 +65,14 @@ impl Kind for NotificationChannelSpec {
     const KIND: &'static str = "NotificationChannel";
     fn name(text: &str) -> Result<ChannelName, BadName> {
         ChannelName::new(text)
+    }
+}
+
+impl Kind for EvidenceAnchorSpec {
+    type Name = AnchorName;
+    const KIND: &'static str = "EvidenceAnchor";
+    fn name(text: &str) -> Result<AnchorName, BadName> {
+        AnchorName::new(text)
     }
 }
 
@@ -136,6 +146,8 @@ pub struct Documents {
     pub schedules: Vec<Document<DrillScheduleSpec>>,
     /// In order of loading.
     pub channels: Vec<Document<NotificationChannelSpec>>,
+    /// In order of loading.
+    pub anchors: Vec<Document<EvidenceAnchorSpec>>,
     /// Kind and name of documents that exist and could not be read: a reference to one is no finding of its own.
     pub broken: BTreeSet<(&'static str, String)>,
 }

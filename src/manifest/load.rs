@@ -20,7 +20,8 @@ use super::{
     suggest, yaml,
 };
 use crate::spec::{
-    API_VERSION, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec,
+    API_VERSION, DrillScheduleSpec, EvidenceAnchorSpec, NotificationChannelSpec, ProtectionGroupSpec, RegionSpec,
+    RunbookSpec,
 };
 
 /// What was loaded, and what was wrong with its form.
@@ -63,6 +64,7 @@ const KINDS: &[&str] = &[
     RunbookSpec::KIND,
     DrillScheduleSpec::KIND,
     NotificationChannelSpec::KIND,
+    EvidenceAnchorSpec::KIND,
 ];
 
 /// Loads files, and every `*.yaml` and `*.yml` of folders, in order of their names. Names that begin with a dot are
@@ -178,6 +180,9 @@ impl Loaded {
                 Some(NotificationChannelSpec::KIND) => {
                     keep(&origin, &mut documents.channels, &mut documents.broken, &mut problems);
                 }
+                Some(EvidenceAnchorSpec::KIND) => {
+                    keep(&origin, &mut documents.anchors, &mut documents.broken, &mut problems);
+                }
                 Some(_) | None => {}
             }
         }
@@ -190,6 +195,7 @@ impl Loaded {
         twice(&self.documents.runbooks, &mut self.findings);
         twice(&self.documents.schedules, &mut self.findings);
         twice(&self.documents.channels, &mut self.findings);
+        twice(&self.documents.anchors, &mut self.findings);
         tidy(&mut self.findings);
         self
     }

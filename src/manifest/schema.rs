@@ -6,13 +6,20 @@ use serde_json::{Value, json};
 
 use super::{document::Kind, yaml};
 use crate::spec::{
-    API_VERSION, DrillSchedule, DrillScheduleSpec, NotificationChannel, NotificationChannelSpec, ProtectionGroup,
-    ProtectionGroupSpec, Region, RegionSpec, Runbook, RunbookSpec,
+    API_VERSION, DrillSchedule, DrillScheduleSpec, EvidenceAnchor, EvidenceAnchorSpec, NotificationChannel,
+    NotificationChannelSpec, ProtectionGroup, ProtectionGroupSpec, Region, RegionSpec, Runbook, RunbookSpec,
 };
 
 /// The custom resource definitions, as the YAML for `kubectl apply -f -`.
 pub fn crds() -> String {
-    let all = [Region::crd(), ProtectionGroup::crd(), Runbook::crd(), DrillSchedule::crd(), NotificationChannel::crd()];
+    let all = [
+        Region::crd(),
+        ProtectionGroup::crd(),
+        Runbook::crd(),
+        DrillSchedule::crd(),
+        NotificationChannel::crd(),
+        EvidenceAnchor::crd(),
+    ];
     // The definitions are plain data: they always can be written.
     let texts: Vec<String> = all.iter().map(|crd| yaml::emit(crd).unwrap_or_default()).collect();
     texts.join("---\n")
@@ -27,6 +34,7 @@ pub fn schema() -> Value {
         (RunbookSpec::KIND, generator.subschema_for::<RunbookSpec>()),
         (DrillScheduleSpec::KIND, generator.subschema_for::<DrillScheduleSpec>()),
         (NotificationChannelSpec::KIND, generator.subschema_for::<NotificationChannelSpec>()),
+        (EvidenceAnchorSpec::KIND, generator.subschema_for::<EvidenceAnchorSpec>()),
     ];
     let kinds: Vec<Value> = kinds
         .into_iter()

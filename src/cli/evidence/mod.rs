@@ -4,11 +4,13 @@ use clap::Subcommand;
 
 use super::{Desk, complaint::Complaint, exit::Exit};
 
+mod anchor;
 mod controls;
 mod export;
 mod keygen;
 mod list;
 mod population;
+mod receipts;
 mod report;
 mod show;
 mod verify;
@@ -23,6 +25,7 @@ Examples:
   lifeboat evidence population > runs.csv
   lifeboat evidence list
   lifeboat evidence verify
+  lifeboat evidence anchor
   lifeboat evidence export orders-17 ./for-the-auditor
   lifeboat evidence keygen --rotate record
 
@@ -49,6 +52,8 @@ enum Verb {
     Controls(controls::Args),
     List(list::Args),
     Verify(verify::Args),
+    Anchor(anchor::Args),
+    Receipts(receipts::Args),
     Export(export::Args),
     Keygen(keygen::Args),
 }
@@ -61,6 +66,8 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Controls(_) => controls::run(desk),
         Verb::List(args) => list::run(&args, desk),
         Verb::Verify(args) => verify::run(args, desk).await,
+        Verb::Anchor(args) => anchor::run(args, desk).await,
+        Verb::Receipts(args) => receipts::run(&args, desk),
         Verb::Export(args) => export::run(&args, desk),
         Verb::Keygen(args) => keygen::run(&args, desk),
     }

@@ -69,6 +69,9 @@ fn every_spec_means_the_same_to_another_reader() {
         for channel in &documents.channels {
             ours.insert(channel.title(), serde_json::to_value(&channel.spec).unwrap());
         }
+        for anchor in &documents.anchors {
+            ours.insert(anchor.title(), serde_json::to_value(&anchor.spec).unwrap());
+        }
         let theirs = theirs(&text).into_iter().map(|document| {
             let (kind, spec) = (document["kind"].as_str().unwrap().to_owned(), document["spec"].clone());
             let spec = match kind.as_str() {
@@ -76,6 +79,9 @@ fn every_spec_means_the_same_to_another_reader() {
                 "Runbook" => serde_json::to_value(serde_json::from_value::<lifeboat::spec::RunbookSpec>(spec).unwrap()),
                 "DrillSchedule" => {
                     serde_json::to_value(serde_json::from_value::<lifeboat::spec::DrillScheduleSpec>(spec).unwrap())
+                }
+                "EvidenceAnchor" => {
+                    serde_json::to_value(serde_json::from_value::<lifeboat::spec::EvidenceAnchorSpec>(spec).unwrap())
                 }
                 "NotificationChannel" => serde_json::to_value(
                     serde_json::from_value::<lifeboat::spec::NotificationChannelSpec>(spec).unwrap(),
