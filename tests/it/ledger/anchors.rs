@@ -10,10 +10,20 @@ use std::{
     time::Duration,
 };
 
-use lifeboat::evidence::{note::Note, witness::Submission};
+use lifeboat::{
+    evidence::{
+        key::hex,
+        later::Anchored,
+        note::Note,
+        statement::{Blob, What},
+        tree,
+        witness::Submission,
+    },
+    port::Ledger as _,
+};
 use serde_json::{Value, json};
 
-use super::go::go;
+use super::{enter, files, flaws, go::go, small};
 use crate::{
     cli::{Running, Stage},
     servers::{await_until, moto::request},
@@ -229,6 +239,37 @@ fn a_witness_that_was_killed_remembers_and_answers_as_the_protocol_says() {
     assert_eq!(witness.ask(&submission(2, &note)).0, 500);
     fs::write(&state, kept).unwrap();
     stage.run("evidence anchor").with(0).says("has 4 entries");
+}
+
+#[test]
+fn an_anchor_that_speaks_of_other_entries_or_gave_something_else_is_a_flaw() {
+    let (disk, beside) = small();
+    let ledger = files(disk.clone(), beside.clone());
+    let whats = |size: u64, root: tree::Hash, receipt: &[u8]| {
+        What::Anchored(Anchored {
+            anchor: "peer".into(),
+            how: "witness".into(),
+            size,
+            root: hex(&root),
+            anchored_at: jiff::Timestamp::UNIX_EPOCH,
+            receipt: Some(Blob::of(receipt)),
+            key: None,
+        })
+    };
+    let root = tree::over(&ledger.entries().unwrap().iter().map(|entry| tree::leaf(entry)).collect::<Vec<_>>());
+    enter(
+        &ledger,
+        &[whats(3, [7; 32], b"other"), whats(3, root, b"nothing")],
+        &[b"other".to_vec(), b"nothing".to_vec()],
+    )
+    .unwrap();
+    assert_eq!(
+        flaws(&disk, Some(&beside)),
+        [
+            "entry 3: peer has another root over 3 entries",
+            "entry 4: the receipt of peer: the cosigned checkpoint: it is no signed note: a text, an empty line and signatures are needed"
+        ]
+    );
 }
 
 /// A time-stamping authority: one answer of `openssl ts -reply` for each request.
