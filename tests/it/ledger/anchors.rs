@@ -396,7 +396,7 @@ fn serve_anchors_by_itself_and_says_how_old_that_is() {
         let address = format!("127.0.0.1:{port}").parse().unwrap();
         request(address, "GET", "/metrics", b"").map(|(_, body)| String::from_utf8_lossy(&body).into_owned())
     };
-    await_until("the anchor's figures", Duration::from_secs(60), || {
+    await_until("the anchor's figures", Duration::from_mins(1), || {
         metrics().is_ok_and(|text| text.contains("lifeboat_evidence_unanchored_entries{anchor=\"peer\"} 0"))
     });
     let text = metrics().unwrap();
