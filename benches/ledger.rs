@@ -120,7 +120,12 @@ fn floor(path: &Path) -> Duration {
 
 fn large(path: &Path) {
     add(&open(path), ENTRIES);
-    let trusted = Trusted { ledger: key(1).public().clone(), record: key(2).public().clone(), data: [9; 32] };
+    let trusted = Trusted {
+        ledger: key(1).public().clone(),
+        record: key(2).public().clone(),
+        data: [9; 32],
+        witnesses: Vec::new(),
+    };
     let mut took = Vec::new();
     for _ in 0..3 {
         let began = Instant::now();

@@ -34,12 +34,13 @@
 //! | 7 | [`cli`], [`server`] | the faces; they name no driver, no store, no network |
 //! | 6 | [`app`] | settings, wiring, the flows that faces share: the composition root |
 //! | 5 | [`controller`] | the standing loops: observe, listen, judge, propose or start; drills on schedule |
-//! | 4 | [`manifest`], [`engine`], [`probe`], [`driver`], [`store`], [`notify`], [`report`] | workers |
+//! | 4 | [`manifest`], [`engine`], [`probe`], [`driver`], [`store`], [`notify`], [`report`], [`anchor`] | workers |
 //! | 3 | [`decide`], [`evidence`], [`net`], [`meter`] | judgement and proof, both pure; connections that drivers and probes share; figures |
 //! | 2 | [`port`] | the traits to the outside |
 //! | 1 | [`spec`] | what documents say, as typed; also the custom resources and the JSON schemas |
 //! | 0 | [`model`] | words: checked types, events, and the run that folds them |
 
+pub mod anchor;
 pub mod app;
 pub mod cli;
 pub mod controller;

@@ -37,6 +37,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 4),
     ("notify", 4),
     ("report", 4),
+    ("anchor", 4),
     ("controller", 5),
     ("app", 6),
     ("cli", 7),

@@ -8,6 +8,7 @@ mod dns;
 mod documents;
 mod expressions;
 mod journals;
+mod ledger;
 mod s3;
 mod words;
 
@@ -15,6 +16,7 @@ pub use dns::dns;
 pub use documents::documents;
 pub use expressions::expressions;
 pub use journals::journals;
+pub use ledger::ledger;
 pub use s3::s3;
 pub use words::words;
 
@@ -29,4 +31,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("s3", s3),
     ("expressions", expressions),
     ("words", words),
+    ("ledger", ledger),
 ];

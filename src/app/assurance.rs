@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{App, AppError, documents::Papers};

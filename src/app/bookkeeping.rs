@@ -10,13 +10,7 @@
 //! Files are read and written in place, like the records: an append takes milliseconds, and where another process holds the ledger at
 //! most two seconds, or a fifth of one where users wait.
 
-use std::{
-    collections::BTreeSet,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,13 +18,12 @@ use super::{App, AppError, Order, StorePlace, identity, keys::draw, supervise::C
 use crate::{
     evidence::{
         Record,
-        audit::Flaw,
         key::SigningKey,
         statement::{self, Blob, Entry, NamedKey, Role, What},
     },
     model::{CommandBody, RunId},
-    port::{Batch, Claim, Ledger as _, LedgerError, PersonError, Persons as _, Standing, StoreError},
-    store::ledger::{Checked, Files, Folder, Means, Trusted, verify},
+    port::{Batch, Ledger as _, LedgerError, Standing, StoreError},
+    store::ledger::{Files, Folder, Means},
 };
 
 /// A quiet ledger has an entry at least this often.
@@ -39,10 +32,6 @@ const HEARTBEAT: SignedDuration = SignedDuration::from_hours(24);
 /// How long the ledger of this machine may know nothing of a run: another machine on the same cluster drove it, and this one makes up
 /// for it every hour.
 const ELSEWHERE: SignedDuration = SignedDuration::from_hours(2);
-
-/// How often a verification tries again while another process writes, and how long it rests in between.
-const TRIES: u32 = 250;
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Between two looks at whether an entry is due.
 const ROUND: Duration = Duration::from_hours(1);
@@ -182,7 +171,7 @@ impl App {
     }
 
     /// What the ledger is called: as its first entry says, or as a new one would be.
-    pub(super) fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         let first = self.bookshelf().ok().and_then(|books| books.files.entries().ok());
         let first = first.and_then(|entries| Some(statement::read(entries.first()?).ok()?.1.predicate.what));
         match first {
@@ -409,67 +398,11 @@ impl App {
         (0..).zip(&entries).map(read).collect()
     }
 
-    /// Verifies everything, offline, against the keys that are set or those of somebody else in `trust`: a folder with
-    /// `ledger.pub` and `record.pub`. With `trust` no key is needed but the data key. Runs of the store that are not in the ledger
-    /// are remarked.
-    pub async fn verify_ledger(&self, trust: Option<&Path>) -> Result<Checked, AppError> {
-        self.there()?;
-        let [ledger_key, record_key] = match trust {
-            Some(folder) => [public_key(&folder.join("ledger.pub"))?, public_key(&folder.join("record.pub"))?],
-            None => self.public_keys()?.map(|(_, key)| key),
-        };
-        let trusted = Trusted { ledger: ledger_key, record: record_key, data: self.data_key()? };
-        let (disk, beside) = (Folder::at(&self.settings.ledger_folder()), Folder::at(&self.settings.data));
-        let mut tried = 0;
-        let mut checked = loop {
-            match verify(&disk, Some(&beside), &trusted) {
-                Err(LedgerError::Busy { .. }) if tried < TRIES => self.clock.sleep(PAUSE).await,
-                done => break done.map_err(ledger)?,
-            }
-            tried += 1;
-        };
-        let persons = match trust.map(|folder| folder.join("allowed_signers")).filter(|file| file.exists()) {
-            Some(allowed) => super::PersonSettings { allowed, ..self.settings.persons.clone() },
-            None => self.settings.persons.clone(),
-        };
-        check_persons(&persons, &mut checked).await;
-        let runs = self.store.runs(None).await.map_err(AppError::store("list all runs"))?;
-        for run in runs.iter().filter(|run| !checked.audited.opened.contains(&run.run)) {
-            let what = format!("it has run {}, and no entry opens it; the next append makes up for it", run.run);
-            checked.remarks.push(Flaw::new("store", what));
-        }
-        Ok(checked)
-    }
-
     /// Refuses where there is no ledger: who only looks makes no keys.
-    fn there(&self) -> Result<(), AppError> {
+    pub(super) fn there(&self) -> Result<(), AppError> {
         let folder = self.settings.ledger_folder();
         if folder.exists() { Ok(()) } else { Err(ledger(LedgerError::None { place: folder.display().to_string() })) }
     }
-}
-
-/// Checks what persons signed with keys of their own. A signature that is wrong is a flaw; what nobody can tell is remarked.
-async fn check_persons(persons: &super::PersonSettings, checked: &mut Checked) {
-    let signed = std::mem::take(&mut checked.audited.signed);
-    for one in &signed {
-        let claim = Claim { purpose: one.purpose, by: &one.by, signed: &one.signature, at: one.at, past: true };
-        match persons.verify(claim).await {
-            Ok(key) if key == one.signature.key => {}
-            Ok(key) => {
-                let what = format!("{} signed with {key}, and it says {}", one.by, one.signature.key);
-                checked.flaws.push(Flaw::new(one.place.clone(), what));
-            }
-            Err(error @ PersonError::Refused { .. }) => {
-                checked.flaws.push(Flaw::new(one.place.clone(), error.to_string()));
-            }
-            Err(error @ (PersonError::NoSigners { .. } | PersonError::Unavailable { .. })) => {
-                let what =
-                    format!("{} signed, and nobody can tell whether it holds: {}", one.by, super::error::whole(&error));
-                checked.remarks.push(Flaw::new(one.place.clone(), what));
-            }
-        }
-    }
-    checked.audited.signed = signed;
 }
 
 fn seal(at: Timestamp, what: What, late: bool, standing: &Standing, key: &SigningKey) -> Result<Vec<u8>, LedgerError> {
@@ -487,13 +420,6 @@ fn loudly(error: &AppError) {
 pub(super) fn said(error: &AppError) -> String {
     let whole = super::error::whole(error);
     error.remedy().map_or_else(|| whole.clone(), |remedy| format!("{whole}; {remedy}"))
-}
-
-fn public_key(file: &Path) -> Result<crate::evidence::key::PublicKey, AppError> {
-    let at = |what: String| AppError::Missing { what, remedy: "a public key as PEM is needed".into() };
-    let text =
-        std::fs::read_to_string(file).map_err(|error| at(format!("{} cannot be read: {error}", file.display())))?;
-    crate::evidence::key::PublicKey::from_pem(&text).map_err(|error| at(format!("{}: {error}", file.display())))
 }
 
 impl super::Settings {

@@ -246,7 +246,7 @@ impl App {
         if !self.settings.ledger_folder().exists() {
             return Ok(None);
         }
-        let checked = self.verify_ledger(None).await?;
+        let checked = self.verify_ledger(None, None).await?;
         let verified = checked.flaws.is_empty();
         Ok(Some(LedgerSeen { entries: past.entries, verified, flaws: checked.flaws }))
     }

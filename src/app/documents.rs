@@ -47,6 +47,7 @@ pub fn differ(watched: &Papers, now: &Papers) -> Vec<String> {
     let mut names = changed(&watched.groups, &now.groups);
     names.extend(changed(&watched.regions, &now.regions));
     names.extend(changed(&watched.channels, &now.channels));
+    names.extend(changed(&watched.anchors, &now.anchors));
     names
 }
 

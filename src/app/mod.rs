@@ -13,6 +13,7 @@ use crate::{
     store::{Etcd, Sqlite},
 };
 
+mod anchors;
 mod arm;
 mod assurance;
 mod bookkeeping;
@@ -56,9 +57,12 @@ mod supervise;
 mod telemetry;
 mod tidings;
 mod traces;
+mod verifying;
 mod vitals;
 mod wire;
+mod witness;
 
+pub use anchors::{AnchorState, Asked};
 pub use arm::{Watch, Watching};
 pub use assurance::{Assured, Examined};
 pub use bookkeeping::Entered;
@@ -83,7 +87,7 @@ pub use reports::controls;
 pub use review::{Review, Reviewed};
 pub use route::{Misplaced, NoRoute, Route, Survey};
 pub use runs::{Manner, Rested, Waiting};
-pub use serve::{Answering, News, Serving, Teller, What};
+pub use serve::{Answering, News, Serving, Teller, What, Witnessing};
 pub use settings::{Environment, FilesAndEnvironment, Settings, SettingsError, Typed, environment, log_filter, settle};
 pub use standby::Standing;
 pub use status::{Gone, Last, Member, Observed, Open, Status};
@@ -93,6 +97,7 @@ pub use telemetry::{BadFilter, LogFormat, start as start_log};
 pub use traces::Collector;
 pub use vitals::{Check, Vitals};
 pub use wire::{Tools, Wired, install_crypto};
+pub use witness::{Said, Witness};
 
 /// What came of verifying the ledger.
 pub use crate::store::ledger::Checked;

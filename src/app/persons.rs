@@ -105,14 +105,12 @@ impl Persons for PersonSettings {
 fn judge(out: &Output, by: &Actor) -> Result<String, PersonError> {
     let text = String::from_utf8_lossy(&out.stdout);
     let key = text.split_whitespace().rev().find(|word| word.starts_with("SHA256:"));
-    match key.filter(|_| out.status.success()) {
-        Some(key) => Ok(key.to_owned()),
-        None => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            let said = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(NO_REASON);
-            Err(PersonError::Refused { why: format!("{PROGRAM} does not take it for {by}'s: {said}") })
-        }
+    if let Some(key) = key.filter(|_| out.status.success()) {
+        return Ok(key.to_owned());
     }
+    let said = String::from_utf8_lossy(&out.stderr);
+    let said = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(NO_REASON);
+    Err(PersonError::Refused { why: format!("{PROGRAM} does not take it for {by}'s: {said}") })
 }
 
 /// `YYYYMMDDHHMMSSZ`, as ssh-keygen reads a time.

@@ -48,6 +48,10 @@ pub struct Serving {
 /// What answers for this process over HTTP until the last argument resolves.
 pub type Answering = fn(TcpListener, Arc<dyn Vitals>, BoxFuture<'static, ()>) -> BoxFuture<'static, io::Result<()>>;
 
+/// What answers as a witness over HTTP until the last argument resolves.
+pub type Witnessing =
+    fn(TcpListener, Arc<super::Witness>, BoxFuture<'static, ()>) -> BoxFuture<'static, io::Result<()>>;
+
 /// How the standing process is, for whoever asks.
 struct Standing {
     app: Arc<App>,
@@ -185,6 +189,7 @@ impl App {
             self.board_store(&mut crew, &tidings);
             self.board_ledger(&mut crew);
             self.board_coverage(&mut crew, &names, &tidings);
+            self.board_anchors(&mut crew, &papers, &tidings)?;
         }
         let drills = if serving.judges { Some(self.board_drills(&mut crew, supervision, &tell)) } else { None };
         if let (Some(listener), Some(answering)) = (serving.listener, answering) {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    App, AppError, Survey,
+    AnchorState, App, AppError, Survey,
     documents::Papers,
     looking::{self, LIMIT},
     route,
@@ -84,6 +84,8 @@ pub struct Status {
     pub alarms: Vec<String>,
     /// What would make a failover slow, lossy or impossible.
     pub concerns: Vec<(TargetName, Concern)>,
+    /// How the anchors of the ledger stand.
+    pub anchors: Vec<AnchorState>,
     /// Runs that are open.
     pub open: Vec<Open>,
     /// The last run that ended and moved something.
@@ -151,6 +153,9 @@ impl App {
         let lease = self.store.lease(&LeaseKey { group: name.clone(), rehearsal: false }).await;
         let mut alarms = serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default();
         alarms.extend(self.ledger_alarm(name).await.map_err(AppError::store("list the runs"))?);
+        // A ledger that cannot be read is an alarm already.
+        let anchors = Self::anchors(papers).and_then(|anchors| self.anchor_states(&anchors)).unwrap_or_default();
+        alarms.extend(Self::anchor_alarms(&anchors));
         Ok(Status {
             group: name.clone(),
             term: lease.map_err(AppError::store(format!("look at the lease on {name}")))?.term,
@@ -161,6 +166,7 @@ impl App {
             objectives: group.objectives,
             members: members(&survey),
             concerns,
+            anchors,
             open,
             last,
             last_drill: ended(true).cloned(),

@@ -40,6 +40,7 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
             "channels": documents.channels.len(),
             "policies": documents.policies.len(),
             "calendars": documents.calendars.len(),
+            "anchors": documents.anchors.len(),
             "findings": findings,
         })),
         Format::Text => {
@@ -59,8 +60,12 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
                     0 => String::new(),
                     calendars => format!(", AssuranceCalendar {calendars}"),
                 };
+                let anchors = match documents.anchors.len() {
+                    0 => String::new(),
+                    anchors => format!(", EvidenceAnchor {anchors}"),
+                };
                 desk.screen.line(format_args!(
-                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}{policies}{calendars}"
+                    "checked: Region {regions}, ProtectionGroup {groups}, Runbook {runbooks}, DrillSchedule {schedules}{channels}{policies}{calendars}{anchors}"
                 ));
             }
         }

@@ -39,12 +39,13 @@ mod serve;
 mod status;
 mod stop;
 mod switchover;
+mod witness;
 
 use complaint::Complaint;
 use exit::Exit;
 use screen::{Colour, Format, Screen};
 
-use crate::app::{self, Answering, App, LogFormat, Settings, Typed};
+use crate::app::{self, Answering, App, LogFormat, Settings, Typed, Witnessing};
 
 /// Fails a service over to another region, safely, and proves that it can.
 #[derive(Debug, Parser)]
@@ -136,6 +137,7 @@ enum Verb {
     Evidence(evidence::Args),
     Incident(incident::Args),
     Assurance(assurance::Args),
+    Witness(witness::Args),
     Runbook(runbook::Args),
     Schema(schema::Args),
     Crds(crds::Args),
@@ -150,6 +152,8 @@ struct Desk {
     typed: Typed,
     /// What answers over HTTP for a process that stands.
     answering: Answering,
+    /// What answers over HTTP for a witness.
+    witnessing: Witnessing,
 }
 
 impl Desk {
@@ -163,8 +167,8 @@ impl Desk {
 }
 
 /// Parses what was typed, does it, and says how it ended. Blocks; makes its own runtime. `answering` is what a process that stands
-/// answers health checks and scrapes with: another face, which this one does not know.
-pub fn main(words: impl IntoIterator<Item = OsString>, answering: Answering) -> ExitCode {
+/// answers health checks and scrapes with, `witnessing` what a witness does: another face, which this one does not know.
+pub fn main(words: impl IntoIterator<Item = OsString>, answering: Answering, witnessing: Witnessing) -> ExitCode {
     app::install_crypto();
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
@@ -179,6 +183,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>, answering: Answering) -> 
         screen: Arc::new(Screen::new(output, color, quiet)),
         typed: Typed { data_dir, files: file, actor, store },
         answering,
+        witnessing,
     };
     let ended = start(verbose, log_json, &desk).and_then(|runtime| runtime.block_on(act(cli.verb, &desk)));
     ended.unwrap_or_else(|complaint| complaint::complain(&desk.screen, &complaint)).into()
@@ -212,6 +217,7 @@ async fn act(verb: Verb, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Evidence(args) => evidence::run(args, desk).await,
         Verb::Incident(args) => incident::run(args, desk).await,
         Verb::Assurance(args) => assurance::run(args, desk).await,
+        Verb::Witness(args) => witness::run(args, desk).await,
         Verb::Runbook(args) => runbook::run(args, desk),
         Verb::Schema(_) => Ok(schema::run(desk)),
         Verb::Crds(_) => Ok(crds::run(desk)),

@@ -105,6 +105,16 @@ fn draw(screen: &Screen, status: &Status) {
             one.requirement, status.group
         ));
     }
+    for anchor in &status.anchors {
+        let tone = if anchor.late { Tone::Bad } else { Tone::Good };
+        let age = match anchor.last {
+            Some(_) => format!("{} s ago", anchor.age_seconds),
+            None => "never yet".into(),
+        };
+        let (name, size, rest) = (&anchor.name, anchor.size, anchor.unanchored);
+        let line = format!("{size} entries of the ledger, {rest} more wait");
+        screen.line(format_args!("  anchor {name} had {line}: {}", tint(tone, age)));
+    }
     for observed in &status.observers {
         observer(screen, observed);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     key::PublicKey,
-    later::{FindingRaised, SignOff},
+    later::{Anchored, FindingRaised, SignOff},
     note::Verifier,
     signed::Signed,
     statement::{self, Blob, NamedKey, Role, What},
@@ -47,6 +47,7 @@ pub struct Audit {
     blobs: BTreeMap<String, (u64, Option<RunId>)>,
     signed: Vec<Signed>,
     actions: BTreeMap<u64, bool>,
+    anchored: Vec<(u64, Anchored)>,
     drafts: BTreeMap<RunId, u32>,
     late: u64,
     unknown: u64,
@@ -76,6 +77,8 @@ pub struct Audited {
     pub blobs: BTreeMap<String, (u64, Option<RunId>)>,
     /// What persons signed with keys of their own, whose signatures are not verified here.
     pub signed: Vec<Signed>,
+    /// Entries that say that a checkpoint is known elsewhere, each with its number.
+    pub anchored: Vec<(u64, Anchored)>,
     /// What is wrong.
     pub flaws: Vec<Flaw>,
 }
@@ -136,8 +139,11 @@ impl Audit {
             | What::LedgerRecovered { .. }
             | What::Heartbeat { .. }
             | What::Waived(_)
-            | What::AssuranceRecorded(_)
-            | What::Anchored(_) => Ok(()),
+            | What::AssuranceRecorded(_) => Ok(()),
+            What::Anchored(anchored) => {
+                self.anchored.push((index, anchored));
+                Ok(())
+            }
             What::Other => {
                 self.unknown += 1;
                 Ok(())
@@ -279,6 +285,7 @@ impl Audit {
             ledger: self.ledger,
             blobs: self.blobs,
             signed: self.signed,
+            anchored: self.anchored,
             flaws,
         }
     }

@@ -166,4 +166,7 @@ pub struct Anchored {
     /// What the anchor gave in return: a cosigned checkpoint, a timestamp token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Blob>,
+    /// The key of the witness that gave it, `NAME+ID+KEY`, as it was set then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }

@@ -5,12 +5,13 @@
 //! record are only added, never changed: records of years are compared.
 //!
 //! The ledger that proves it is made of [`statement`]s in DSSE [`envelope`]s, signed with [`key`]s, over which a [`tree`] of hashes
-//! grows that is kept in [`tile`]s and named by [`checkpoint`]s, which are signed [`note`]s. [`audit`] reads the entries and says what
+//! grows that is kept in [`tile`]s and named by [`checkpoint`]s, which are signed [`note`]s. A [`witness`] puts its [`cosignature`] below them, a [`timestamp`] says when there was one, and a [`receipt`] is what is kept of both. [`audit`] reads the entries and says what
 //! is wrong. Randomness and time are arguments.
 
 pub mod audit;
 pub mod bundle;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod envelope;
 mod followup;
 pub mod incident;
@@ -21,6 +22,7 @@ mod measure;
 pub mod note;
 mod path;
 mod phases;
+pub mod receipt;
 mod record;
 mod redact;
 pub mod signed;
@@ -30,7 +32,9 @@ mod step;
 mod tests;
 pub mod tile;
 mod timeline;
+pub mod timestamp;
 pub mod tree;
+pub mod witness;
 
 pub use followup::{Action, Closed, FollowUp, Raised};
 pub use judgement::{Bearing, Conclusion, Finding, Judgement, Severity};

@@ -143,10 +143,25 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        for Signature { name, id, bytes } in &self.signatures {
-            writeln!(f, "\u{2014} {name} {}", STANDARD.encode([id.as_slice(), bytes].concat()))?;
+        for signature in &self.signatures {
+            writeln!(f, "{signature}")?;
         }
         Ok(())
+    }
+}
+
+/// As a line of a note, without its line break.
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\u{2014} {} {}", self.name, STANDARD.encode([self.id.as_slice(), &self.bytes].concat()))
+    }
+}
+
+/// From a line of a note, without its line break. Nothing is verified.
+impl FromStr for Signature {
+    type Err = BadNote;
+    fn from_str(line: &str) -> Result<Self, BadNote> {
+        signature(line).ok_or(BadNote::Signature(1))
     }
 }
 

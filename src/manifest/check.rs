@@ -4,6 +4,7 @@
 //! documents, but for the steps that lie before a step: these are bit sets, n²/64 words for n steps.
 
 mod address;
+mod anchor;
 mod assurance;
 mod channel;
 mod expression;
@@ -85,6 +86,11 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
     }
     for document in &documents.calendars {
         assurance::check(&world, &mut Notes { document, findings: &mut findings });
+    }
+    for document in &documents.anchors {
+        let mut notes = Notes { document, findings: &mut findings };
+        anchor::check(&mut notes);
+        secret::check(&mut notes);
     }
     tidy(&mut findings);
     findings

@@ -58,7 +58,7 @@ codes! {
         "Every document begins with `apiVersion: lifeboat.dev/v1alpha1`. Another version may mean that the document was \
         written for another release of Lifeboat, or for another program; it was not checked.";
     UnknownKind = "LB0006", Error, "unknown kind",
-        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule, NotificationChannel, DrillPolicy \
+        "The kinds are Region, ProtectionGroup, Runbook, DrillSchedule, NotificationChannel, DrillPolicy, EvidenceAnchor \
         and AssuranceCalendar. The document was not checked.";
     UnknownField = "LB0007", Error, "unknown field",
         "The field does not exist here, so what was meant by it would silently not happen. Unknown fields are refused \
@@ -342,6 +342,13 @@ codes! {
         "There are drill policies, and none of them asks anything of this group: nobody would notice that it is never drilled. \
         `lifeboat evidence coverage` shows it as UNPROTECTED. Add it to the `match` of a policy; one without `match` asks all \
         groups.";
+    BadWitnessKey = "LB1001", Error, "witness without a key that checks anything",
+        "A witness proves nothing to whoever does not know its key: a cosignature by anybody would do. The key is written \
+        NAME+ID+KEY (C2SP tlog-cosignature, type 0x04), as the witness prints it, and it is brought here another way than over the \
+        URL that it protects.";
+    AnchorTooRare = "LB1002", Error, "anchor that is never due",
+        "`everySeconds` is how old the last anchor may become while nothing is entered: 1 second to 604800, which is a week. What \
+        is entered is anchored within a minute, whatever it says.";
     BadAssuranceItem = "LB1101", Error, "item that nobody could keep",
         "An item of an assurance calendar has a name of small letters, digits and hyphens, at most one of `everyDays` and \
         `everyMonths`, and an owner who answers for it. Without a period an assessment and an audit are due every 12 months, a \

@@ -11,10 +11,12 @@ use super::{
     locate::{Aim, Node, Path},
 };
 use crate::{
-    model::{BadName, CalendarName, ChannelName, GroupName, PolicyName, RegionName, RunbookName, ScheduleName},
+    model::{
+        AnchorName, BadName, CalendarName, ChannelName, GroupName, PolicyName, RegionName, RunbookName, ScheduleName,
+    },
     spec::{
-        AssuranceCalendarSpec, DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec, ProtectionGroupSpec,
-        RegionSpec, RunbookSpec,
+        AssuranceCalendarSpec, DrillPolicySpec, DrillScheduleSpec, EvidenceAnchorSpec, NotificationChannelSpec,
+        ProtectionGroupSpec, RegionSpec, RunbookSpec,
     },
 };
 
@@ -82,6 +84,14 @@ impl Kind for AssuranceCalendarSpec {
     const KIND: &'static str = "AssuranceCalendar";
     fn name(text: &str) -> Result<CalendarName, BadName> {
         CalendarName::new(text)
+    }
+}
+
+impl Kind for EvidenceAnchorSpec {
+    type Name = AnchorName;
+    const KIND: &'static str = "EvidenceAnchor";
+    fn name(text: &str) -> Result<AnchorName, BadName> {
+        AnchorName::new(text)
     }
 }
 
@@ -159,6 +169,8 @@ pub struct Documents {
     pub policies: Vec<Document<DrillPolicySpec>>,
     /// Calendars of assurance.
     pub calendars: Vec<Document<AssuranceCalendarSpec>>,
+    /// Where checkpoints of the ledger go.
+    pub anchors: Vec<Document<EvidenceAnchorSpec>>,
     /// Kind and name of documents that exist and could not be read: a reference to one is no finding of its own.
     pub broken: BTreeSet<(&'static str, String)>,
 }

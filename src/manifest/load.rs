@@ -20,8 +20,8 @@ use super::{
     suggest, yaml,
 };
 use crate::spec::{
-    API_VERSION, AssuranceCalendarSpec, DrillPolicySpec, DrillScheduleSpec, NotificationChannelSpec,
-    ProtectionGroupSpec, RegionSpec, RunbookSpec,
+    API_VERSION, AssuranceCalendarSpec, DrillPolicySpec, DrillScheduleSpec, EvidenceAnchorSpec,
+    NotificationChannelSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec,
 };
 
 /// What was loaded, and what was wrong with its form.
@@ -66,6 +66,7 @@ const KINDS: &[&str] = &[
     NotificationChannelSpec::KIND,
     DrillPolicySpec::KIND,
     AssuranceCalendarSpec::KIND,
+    EvidenceAnchorSpec::KIND,
 ];
 
 /// Loads files, and every `*.yaml` and `*.yml` of folders, in order of their names. Names that begin with a dot are
@@ -187,6 +188,9 @@ impl Loaded {
                 Some(AssuranceCalendarSpec::KIND) => {
                     keep(&origin, &mut documents.calendars, &mut documents.broken, &mut problems);
                 }
+                Some(EvidenceAnchorSpec::KIND) => {
+                    keep(&origin, &mut documents.anchors, &mut documents.broken, &mut problems);
+                }
                 Some(_) | None => {}
             }
         }
@@ -201,6 +205,7 @@ impl Loaded {
         twice(&self.documents.channels, &mut self.findings);
         twice(&self.documents.policies, &mut self.findings);
         twice(&self.documents.calendars, &mut self.findings);
+        twice(&self.documents.anchors, &mut self.findings);
         tidy(&mut self.findings);
         self
     }

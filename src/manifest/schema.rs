@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{document::Kind, yaml};
 use crate::spec::{
     API_VERSION, AssuranceCalendar, AssuranceCalendarSpec, DrillPolicy, DrillPolicySpec, DrillSchedule,
-    DrillScheduleSpec, NotificationChannel, NotificationChannelSpec, ProtectionGroup, ProtectionGroupSpec, Region,
-    RegionSpec, Runbook, RunbookSpec,
+    DrillScheduleSpec, EvidenceAnchor, EvidenceAnchorSpec, NotificationChannel, NotificationChannelSpec,
+    ProtectionGroup, ProtectionGroupSpec, Region, RegionSpec, Runbook, RunbookSpec,
 };
 
 /// The custom resource definitions, as the YAML for `kubectl apply -f -`.
@@ -21,6 +21,7 @@ pub fn crds() -> String {
         NotificationChannel::crd(),
         DrillPolicy::crd(),
         AssuranceCalendar::crd(),
+        EvidenceAnchor::crd(),
     ];
     // The definitions are plain data: they always can be written.
     let texts: Vec<String> = all.iter().map(|crd| yaml::emit(crd).unwrap_or_default()).collect();
@@ -38,6 +39,7 @@ pub fn schema() -> Value {
         (NotificationChannelSpec::KIND, generator.subschema_for::<NotificationChannelSpec>()),
         (DrillPolicySpec::KIND, generator.subschema_for::<DrillPolicySpec>()),
         (AssuranceCalendarSpec::KIND, generator.subschema_for::<AssuranceCalendarSpec>()),
+        (EvidenceAnchorSpec::KIND, generator.subschema_for::<EvidenceAnchorSpec>()),
     ];
     let kinds: Vec<Value> = kinds
         .into_iter()

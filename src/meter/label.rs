@@ -58,6 +58,8 @@ labels! {
     OfNotice { channel, result } |_| None;
     /// A channel.
     OfChannel { channel } |_| None;
+    /// An anchor of the ledger.
+    OfAnchor { anchor } |_| None;
     /// What an operation of the store came to.
     OfStore { result } |_| None;
 }

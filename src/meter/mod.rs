@@ -1,13 +1,14 @@
 //! Floor 3: figures for Prometheus, and the traces of runs.
 //!
 //! Promises: every series is named `lifeboat_…` and has labels that documents bound (group, region, target, probe, observer,
-//! channel, requirement) or that this program does (verb, result, state). What a document no longer names can be forgotten
+//! channel, anchor, requirement) or that this program does (verb, result, state). What a document no longer names can be forgotten
 //! ([`Meter::forget`]), so that no alert rests on a figure that nobody renews. Observing never blocks on anything but a
 //! short lock, and never fails.
 //!
 //! Assumes that whoever observes knows the truth: nothing is read from anywhere here. A crash loses the figures and nothing
 //! else; counters begin at zero again, which Prometheus takes for what it is.
 
+mod anchor;
 mod family;
 mod group;
 mod label;
@@ -24,7 +25,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use self::{group::GroupSeries, programme::ProgrammeSeries, run::RunSeries, watch::WatchSeries};
+use self::{anchor::AnchorSeries, group::GroupSeries, programme::ProgrammeSeries, run::RunSeries, watch::WatchSeries};
 pub use self::{
     group::{Condition, GroupFigures, TargetFigures},
     label::{Fate, Judged, RunResult},
@@ -45,6 +46,7 @@ pub struct Meter {
     programme: ProgrammeSeries,
     run: RunSeries,
     watch: WatchSeries,
+    anchor: AnchorSeries,
     /// Attempts that began, by run and step: what is under way when an outcome comes.
     underway: Arc<Mutex<run::Underway>>,
 }
@@ -61,7 +63,8 @@ impl Meter {
         let programme = ProgrammeSeries::register(&mut registry);
         let run = RunSeries::register(&mut registry);
         let watch = WatchSeries::register(&mut registry);
-        Self { registry: Arc::new(registry), group, programme, run, watch, underway: Arc::default() }
+        let anchor = AnchorSeries::register(&mut registry);
+        Self { registry: Arc::new(registry), group, programme, run, watch, anchor, underway: Arc::default() }
     }
 
     /// Everything, as OpenMetrics text (`CONTENT_TYPE`).

@@ -94,6 +94,8 @@ names! {
     CalendarName, "calendar";
     /// A service that runs in a region.
     ServiceName, "service";
+    /// A place outside of this machine that remembers checkpoints of the ledger.
+    AnchorName, "anchor";
 }
 
 /// The person (or the service account) who asked for something: what the record will name.

@@ -27,8 +27,8 @@ pub use drill::{DrillMode, Firing, HistoryLimit, Schedule};
 pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};
 pub use fact::{Attempt, Divergence, Facts, FenceProof, Loss, Observed, Output, Role, Side};
 pub use id::{
-    Actor, BadName, CalendarName, ChannelName, GroupName, PolicyName, ProbeName, RegionName, RequirementName, RunId,
-    RunbookName, ScheduleName, ServiceName, StepName, TargetName, Term,
+    Actor, AnchorName, BadName, CalendarName, ChannelName, GroupName, PolicyName, ProbeName, RegionName,
+    RequirementName, RunId, RunbookName, ScheduleName, ServiceName, StepName, TargetName, Term,
 };
 pub use isolation::{Isolation, LeftOut};
 pub use objective::{Objectives, Phase};

@@ -1,4 +1,4 @@
-//! Floor 7: what a process that stands watch answers over HTTP: `/metrics`, `/livez`, `/readyz`.
+//! Floor 7: what a process that stands watch answers over HTTP: `/metrics`, `/livez`, `/readyz`; and what a witness does.
 //!
 //! Promises: a client that is slow, sends without end or never comes back costs one of [`CONNECTIONS`] for [`IDLE`] at most,
 //! and delays no other; no answer takes longer than [`ANSWER`]; nothing is changed by any request. Assumes that whoever can
@@ -7,6 +7,7 @@
 mod answer;
 mod guest;
 mod health;
+mod witness;
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use futures::future::BoxFuture;
 use tokio::{net::TcpListener, time};
 
 use self::guest::Guests;
+pub use self::witness::witnessing;
 use crate::app::Vitals;
 
 /// Connections at once. A Prometheus, a kubelet and a person need three.

@@ -5,6 +5,7 @@
 //! Three rules keep the messages good and the schemas structural: unknown fields are refused everywhere, a choice is
 //! a struct of which exactly one field is set (never an untagged enum), and nothing is flattened.
 
+mod anchor;
 mod assurance;
 mod drill;
 mod group;
@@ -19,6 +20,7 @@ mod secret;
 mod service;
 mod target;
 
+pub use anchor::{AnchorKind, EvidenceAnchor, EvidenceAnchorSpec, TimestampAnchor, WitnessAnchor};
 pub use assurance::{AssuranceCalendar, AssuranceCalendarSpec, AssuranceItemSpec, AssuranceKind};
 pub use drill::{
     BlackoutKind, BlackoutSpec, ConcurrencyPolicy, DatesBlackout, Day, DrillSchedule, DrillScheduleSpec,

@@ -48,6 +48,7 @@ bounded! {
     s3: 6_000,
     expressions: 3_000,
     words: 12_000,
+    ledger: 6_000,
 }
 
 fn root() -> &'static Path {

@@ -62,6 +62,9 @@ pub(crate) fn everything(meter: &Meter) {
     meter.probed(&fra, &web, true, Duration::from_millis(3));
     meter.appended(Duration::from_millis(2), true);
     meter.store(true);
+    let peer = "peer".parse().unwrap();
+    meter.anchor(&peer, 90, 2);
+    meter.anchor_accuses(&peer, false);
     meter.channel(&chat);
     meter.notice(&chat, Fate::Sent);
     let id = RunId { group: orders(), number: 1 };
@@ -142,6 +145,9 @@ fn what_alerts_stand_on_is_counted_and_not_only_named() {
         r#"lifeboat_probes_total{region="fra",probe="web",result="healthy"} 1"#,
         r#"lifeboat_journal_append_duration_seconds_count{result="ok"} 1"#,
         "lifeboat_store_reachable 1.0",
+        "lifeboat_evidence_anchor_age_seconds{anchor=\"peer\"} 90.0",
+        "lifeboat_evidence_unanchored_entries{anchor=\"peer\"} 2.0",
+        "lifeboat_evidence_anchor_accuses{anchor=\"peer\"} 0.0",
     ] {
         assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
     }

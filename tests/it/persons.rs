@@ -27,7 +27,7 @@ impl Office {
         fs::create_dir_all(stage.path("data/keys")).unwrap();
         let office = Self { stage };
         for person in ["anna", "ben", "eve"] {
-            office.keygen(&["-q", "-t", "ed25519", "-N", "", "-C", person, "-f", &office.key(person)]);
+            Office::keygen(&["-q", "-t", "ed25519", "-N", "", "-C", person, "-f", &office.key(person)]);
         }
         office.allow(&[("anna", ""), ("ben", "")]);
         office
@@ -41,7 +41,7 @@ impl Office {
         self.path(person).display().to_string()
     }
 
-    fn keygen(&self, words: &[&str]) {
+    fn keygen(words: &[&str]) {
         let done = Command::new("ssh-keygen").args(words).stdin(Stdio::null()).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
@@ -107,7 +107,7 @@ fn a_signature_counts_for_its_person_purpose_and_time_alone_and_not_when_its_key
     }
     office.allow(&[("anna", ""), ("ben", "namespaces=\"order@lifeboat.dev\"")]);
     let list = office.path("data/keys/revoked_keys").display().to_string();
-    office.keygen(&["-q", "-k", "-f", &list, &format!("{}.pub", office.key("ben"))]);
+    Office::keygen(&["-q", "-k", "-f", &list, &format!("{}.pub", office.key("ben"))]);
     office.says("ben", "approve orders-1").with(4).says("of ben is revoked by ");
     fs::remove_file(list).unwrap();
     office.says("ben", "approve orders-1").with(0);
@@ -121,7 +121,7 @@ fn an_order_that_was_signed_and_then_waited_counts_for_nothing_once_its_key_is_r
     // Nobody drives the run: the order lies in its inbox until somebody resumes it.
     office.says("ben", "approve orders-1").with(0).says("recorded");
     let list = office.path("data/keys/revoked_keys").display().to_string();
-    office.keygen(&["-q", "-k", "-f", &list, &format!("{}.pub", office.key("ben"))]);
+    Office::keygen(&["-q", "-k", "-f", &list, &format!("{}.pub", office.key("ben"))]);
     office.stage.run_because("run resume orders-1", "is it enough?").with(3);
     assert_eq!(office.approvals("orders-1"), []);
     let shown = office.stage.run("evidence show orders-1").with(0);
@@ -196,7 +196,7 @@ fn a_sign_off_outlives_its_key_and_one_of_somebody_else_is_a_flaw() {
     office.stage.run(DRILL).with(0);
     office.says("ben", "evidence sign-off orders-1").with(0);
     let list = office.path("data/keys/revoked_keys").display().to_string();
-    office.keygen(&["-q", "-k", "-f", &list, &format!("{}.pub", office.key("ben"))]);
+    Office::keygen(&["-q", "-k", "-f", &list, &format!("{}.pub", office.key("ben"))]);
     office.stage.run("evidence verify").with(0).says("1 signatures of persons");
     // The same name, and another key: what was signed before is not that person's any more.
     let eve = fs::read_to_string(format!("{}.pub", office.key("eve"))).unwrap();

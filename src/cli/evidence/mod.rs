@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::{Desk, complaint::Complaint, exit::Exit};
 
 mod action;
+mod anchor;
 mod controls;
 mod coverage;
 mod export;
@@ -12,6 +13,7 @@ mod finding;
 mod keygen;
 mod list;
 mod population;
+mod receipts;
 mod report;
 mod show;
 mod sign_off;
@@ -31,6 +33,7 @@ Examples:
   lifeboat evidence list
   lifeboat evidence verify
   lifeboat evidence sign-off orders-17 --key ~/.ssh/id_ed25519
+  lifeboat evidence anchor
   lifeboat evidence export orders-17 ./for-the-auditor
   lifeboat evidence keygen --rotate record
 
@@ -61,6 +64,8 @@ enum Verb {
     Waive(waive::Args),
     List(list::Args),
     Verify(verify::Args),
+    Anchor(anchor::Args),
+    Receipts(receipts::Args),
     Export(export::Args),
     SignOff(sign_off::Args),
     Keygen(keygen::Args),
@@ -79,6 +84,8 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::List(args) => list::run(&args, desk),
         Verb::Verify(args) => verify::run(args, desk).await,
         Verb::SignOff(args) => sign_off::run(args, desk).await,
+        Verb::Anchor(args) => anchor::run(args, desk).await,
+        Verb::Receipts(args) => receipts::run(&args, desk),
         Verb::Export(args) => export::run(&args, desk),
         Verb::Keygen(args) => keygen::run(&args, desk),
     }

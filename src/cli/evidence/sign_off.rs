@@ -41,7 +41,7 @@ pub(super) struct Args {
     /// In your words; kept as evidence.
     #[arg(long, value_name = "TEXT", default_value = "")]
     comment: String,
-    /// Your own SSH key, private or, where the agent has it, public; default: LIFEBOAT_SSH_KEY.
+    /// Your own SSH key, private or, where the agent has it, public; by default the one that is set
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }

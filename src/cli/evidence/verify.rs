@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::{
-    app::Checked,
+    app::{Checked, documents},
     cli::{
         Desk,
         complaint::Complaint,
@@ -21,6 +21,7 @@ use crate::{
 Examples:
   lifeboat evidence verify
   lifeboat evidence verify -o json
+  lifeboat evidence verify --ask               also whether a witness has seen more
   lifeboat evidence verify --trust ./keys-from-the-auditor
 
 Exit codes:
@@ -30,16 +31,31 @@ Exit codes:
   4  a key cannot be used
   5  the ledger cannot be read, or another process writes to it
 
-What it cannot see: an older copy of the whole folder, ledger.seen included, and what a person
-with the keys wrote anew. Keep checkpoints in another place.")]
+Receipts of anchors are verified, too: cosignatures with the keys in the documents, imprints of time
+stamps. What it cannot see without --ask: an older copy of the whole folder, ledger.seen included,
+and what a person with the keys wrote anew. With it, the witnesses of the documents (kind
+EvidenceAnchor) are asked whether they have seen more, or something else.")]
 pub(super) struct Args {
     /// Folder with the public keys to trust: ledger.pub and record.pub; default: those of the keys that are set.
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
+    /// Ask the witnesses of the documents, too: it is not offline then.
+    #[arg(long)]
+    ask: bool,
 }
 
 pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
-    let checked = desk.app()?.verify_ledger(args.trust.as_deref()).await?;
+    let app = desk.app()?;
+    let papers = match documents::read(&app.settings) {
+        Ok(papers) => Some(papers),
+        // Whoever only verifies may have no documents.
+        Err(_) if !args.ask => None,
+        Err(error) => return Err(error.into()),
+    };
+    let mut checked = app.verify_ledger(args.trust.as_deref(), papers.as_ref()).await?;
+    if let (true, Some(papers)) = (args.ask, &papers) {
+        app.ask_anchors(papers, &mut checked).await?;
+    }
     let exit = if checked.flaws.is_empty() { Exit::Success } else { Exit::Failure };
     match desk.screen.format {
         Format::Json => desk.screen.json(&json!({
@@ -53,6 +69,8 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
             "records": checked.audited.records(),
             "signatures": checked.audited.signed.len(),
             "files": checked.files,
+            "receipts": checked.receipts.hold,
+            "remembered": checked.receipts.remembered,
             "verified": checked.flaws.is_empty(),
             "flaws": checked.flaws,
             "remarks": checked.remarks,
@@ -71,13 +89,14 @@ fn people(screen: &Screen, checked: &Checked) {
         screen.line(format_args!("  checkpoint  {} entries, root {}", checkpoint.size, hex(&checkpoint.root)));
     }
     screen.line(format_args!(
-        "  entries     {} read, {} made up for; {} runs, {} records, {} signatures of persons, {} files",
+        "  entries     {} read, {} made up for; {} runs, {} records, {} signatures of persons, {} files, {} receipts",
         audited.entries,
         audited.late,
         audited.runs,
         audited.records(),
         audited.signed.len(),
-        checked.files
+        checked.files,
+        checked.receipts.hold
     ));
     for run in &audited.open {
         screen.line(format_args!("  open        {run}"));

@@ -103,7 +103,7 @@ pub(super) struct Accept {
     /// Why; kept as evidence.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Your own SSH key, private or, where the agent has it, public; default: LIFEBOAT_SSH_KEY.
+    /// Your own SSH key, private or, where the agent has it, public; by default the one that is set
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]

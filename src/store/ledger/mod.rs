@@ -24,6 +24,7 @@ mod disk;
 mod frame;
 mod head;
 mod load;
+mod receipts;
 mod verify;
 mod write;
 
@@ -37,6 +38,8 @@ pub use disk::{Disk, Folder};
 use frame::DataKey;
 use head::Head;
 use load::State;
+pub use receipts::Receipts;
+use verify::Pass;
 pub use verify::{Checked, Trusted, verify};
 
 use crate::{
@@ -124,6 +127,15 @@ impl Files {
             *state = State::default();
         }
         done
+    }
+
+    /// The signed checkpoint as it is in its file, and all entries under it. It is what goes to an anchor.
+    pub fn signed_head(&self) -> Result<(Vec<u8>, Vec<Vec<u8>>), LedgerError> {
+        let _lock = self.locked(false)?;
+        self.with(|state| match self.read_file(CHECKPOINT)? {
+            Some(note) if state.edge.size() > 0 => Ok((note, state.entries.clone())),
+            Some(_) | None => Err(LedgerError::None { place: self.place() }),
+        })
     }
 
     fn data_key(&self, head: &Head) -> DataKey {

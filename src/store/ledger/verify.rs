@@ -1,16 +1,24 @@
 //! Verifying everything, offline: every file against every other, and all flaws at once.
 //!
 //! What passes was signed with the trusted keys, in this order, and was not changed since. What cannot be seen from here: an older
-//! copy of *everything*, the mark beside it included. Only somebody who kept a later checkpoint elsewhere sees that.
+//! copy of *everything*, the mark beside it included. Only an anchor that has seen a later checkpoint sees that, when it is asked.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{CHECKPOINT, HEAD, MARK, blob_path, digest_of, disk::Disk, failed, frame::DataKey, head::Head};
+use super::{
+    CHECKPOINT, HEAD, MARK, blob_path, digest_of,
+    disk::Disk,
+    failed,
+    frame::DataKey,
+    head::Head,
+    receipts::{self, Receipts},
+};
 use crate::{
     evidence::{
         Record,
         audit::{Audit, Audited, Flaw},
         checkpoint::Checkpoint,
+        cosignature::Cosigner,
         key::{PublicKey, hex},
         note::{Note, Verifier},
         signed::Signed,
@@ -29,6 +37,8 @@ pub struct Trusted {
     pub record: PublicKey,
     /// Opens frames.
     pub data: [u8; 32],
+    /// The keys of witnesses, each with its anchor's name. Receipts of others are checked against what the entries say.
+    pub witnesses: Vec<(String, Cosigner)>,
 }
 
 /// What was found.
@@ -42,6 +52,8 @@ pub struct Checked {
     pub audited: Audited,
     /// Files that were compared.
     pub files: u64,
+    /// What anchors gave in return.
+    pub receipts: Receipts,
     /// What is wrong. None: it is as it was written.
     pub flaws: Vec<Flaw>,
     /// What is worth knowing and not wrong.
@@ -49,20 +61,20 @@ pub struct Checked {
 }
 
 /// One pass over a ledger.
-struct Pass<'a> {
+pub(super) struct Pass<'a> {
     disk: &'a dyn Disk,
     /// Files that were looked at.
     seen: BTreeSet<String>,
     flaws: Vec<Flaw>,
-    remarks: Vec<Flaw>,
+    pub(super) remarks: Vec<Flaw>,
 }
 
 impl Pass<'_> {
-    fn flaw(&mut self, place: impl Into<String>, what: impl Into<String>) {
+    pub(super) fn flaw(&mut self, place: impl Into<String>, what: impl Into<String>) {
         self.flaws.push(Flaw::new(place, what));
     }
 
-    fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+    pub(super) fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         self.seen.insert(path.to_owned());
         self.disk.read(path).map_err(failed(format!("read {path} of the ledger {}", self.disk.place())))
     }
@@ -96,7 +108,7 @@ pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> 
     let said = note.as_ref().and_then(|bytes| said(&mut pass, CHECKPOINT, bytes));
     let origin = head.as_ref().map(|head| head.origin.clone()).unwrap_or_default();
     let mut audit = Audit::of(&origin);
-    let mut leaves = Vec::new();
+    let (mut leaves, mut receipts) = (Vec::new(), Receipts::default());
     if let (Some(head), Some(said)) = (&head, &said) {
         let key = DataKey::new(trusted.data, head.id);
         leaves = entries(&mut pass, &key, said.size, &mut audit)?;
@@ -105,8 +117,10 @@ pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> 
     let mut audited = audit.end();
     if let (Some(head), Some(note)) = (&head, &note) {
         signatures(&mut pass, &head.origin, note, &audited, trusted);
-        let of_runs = blobs(&mut pass, &DataKey::new(trusted.data, head.id), &audited)?;
+        let key = DataKey::new(trusted.data, head.id);
+        let of_runs = blobs(&mut pass, &key, &audited)?;
         audited.signed.extend(of_runs);
+        receipts = receipts::check(&mut pass, &key, &leaves, &audited, (&head.origin, trusted))?;
     }
     if let Some(said) = &said {
         mark(&mut pass, beside, said, &leaves, &audited)?;
@@ -114,7 +128,12 @@ pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> 
     rest(&mut pass, &listed)?;
     pass.flaws.append(&mut audited.flaws);
     let files = pass.seen.len() as u64;
-    Ok(Checked { origin, checkpoint: said, audited, files, flaws: pass.flaws, remarks: pass.remarks })
+    let (flaws, remarks) = (pass.flaws, pass.remarks);
+    let mut checked = Checked { origin, checkpoint: said, audited, files, receipts, flaws, remarks };
+    if checked.checkpoint.is_some() {
+        receipts::outside(&mut checked, MARK);
+    }
+    Ok(checked)
 }
 
 fn said(pass: &mut Pass<'_>, path: &str, bytes: &[u8]) -> Option<Checkpoint> {
@@ -244,13 +263,10 @@ fn mark(
         Some(beside) => beside.read(MARK).map_err(failed(format!("read {MARK} beside the ledger")))?,
         None => None,
     };
-    let outside = "no checkpoint is kept elsewhere: an older copy of the whole folder would not be noticed";
     let Some(bytes) = bytes else {
-        let what = format!("it is not there, so what this machine has seen before is not known; and {outside}");
-        pass.remarks.push(Flaw::new(MARK, what));
+        pass.remarks.push(Flaw::new(MARK, "it is not there, so what this machine has seen before is not known"));
         return Ok(());
     };
-    pass.remarks.push(Flaw::new("anchors", format!("{outside} if {MARK} was put back with it")));
     let Some(seen) = self::said(pass, MARK, &bytes) else { return Ok(()) };
     let signed = audited.ledger.iter().any(|key| Checkpoint::verified(&bytes, key, &audited.ledger).is_ok());
     if !signed {

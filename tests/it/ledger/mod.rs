@@ -12,6 +12,7 @@ use lifeboat::{
     store::ledger::{Disk, Files, Means, Trusted},
 };
 
+mod anchors;
 mod crash;
 mod damage;
 mod go;
@@ -30,7 +31,7 @@ pub(crate) fn key(n: u8) -> SigningKey {
 
 /// The ledger key is 1, the record key 2.
 pub(crate) fn trusted() -> Trusted {
-    Trusted { ledger: key(1).public().clone(), record: key(2).public().clone(), data: DATA }
+    Trusted { ledger: key(1).public().clone(), record: key(2).public().clone(), data: DATA, witnesses: Vec::new() }
 }
 
 pub(crate) fn draw() -> Result<[u8; 16], std::io::Error> {

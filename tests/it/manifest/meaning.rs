@@ -75,6 +75,9 @@ fn every_spec_means_the_same_to_another_reader() {
         for calendar in &documents.calendars {
             ours.insert(calendar.title(), serde_json::to_value(&calendar.spec).unwrap());
         }
+        for anchor in &documents.anchors {
+            ours.insert(anchor.title(), serde_json::to_value(&anchor.spec).unwrap());
+        }
         let theirs = theirs(&text).into_iter().map(|document| {
             let (kind, spec) = (document["kind"].as_str().unwrap().to_owned(), document["spec"].clone());
             let spec = match kind.as_str() {
@@ -85,6 +88,9 @@ fn every_spec_means_the_same_to_another_reader() {
                 }
                 "DrillPolicy" => {
                     serde_json::to_value(serde_json::from_value::<lifeboat::spec::DrillPolicySpec>(spec).unwrap())
+                }
+                "EvidenceAnchor" => {
+                    serde_json::to_value(serde_json::from_value::<lifeboat::spec::EvidenceAnchorSpec>(spec).unwrap())
                 }
                 "NotificationChannel" => serde_json::to_value(
                     serde_json::from_value::<lifeboat::spec::NotificationChannelSpec>(spec).unwrap(),

@@ -166,7 +166,7 @@ fn no_format_of_a_rehearsal_shows_a_measured_recovery_time_or_loss() {
     assert!(!page.contains("id=\"phases-title\""), "no picture of phases that were not");
 }
 
-fn sign_off(by: &str, opinion: Opinion) -> SignOff {
+pub(crate) fn sign_off(by: &str, opinion: Opinion) -> SignOff {
     SignOff {
         run: "orders-17".parse().unwrap(),
         record: "ab".repeat(32),

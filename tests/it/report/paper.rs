@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 
 use lifeboat::{
     app,
-    evidence::{Record, Redacted},
+    evidence::{Record, Redacted, later::Opinion},
     report::{self, Format, Keeping, Signature, Terms},
 };
 use tempfile::TempDir;
@@ -19,7 +19,16 @@ fn signature() -> Signature {
 
 fn bytes(record: &Record, signature: Option<&Signature>) -> Vec<u8> {
     let controls = app::controls(None).unwrap();
-    let terms = Terms { controls: &controls, keeping: Keeping::Kept, signature, observations_only: false };
+    // What the ledger holds was accepted by somebody else here, so that it is no draft.
+    let sign_offs = signature.map(|_| super::sign_off("ben", Opinion::Accepted));
+    let terms = Terms {
+        controls: &controls,
+        keeping: Keeping::Kept,
+        signature,
+        sign_offs: sign_offs.as_slice(),
+        programme: None,
+        observations_only: false,
+    };
     report::write(Format::Pdf, &Redacted::of(record).unwrap(), &terms).unwrap()
 }
 
@@ -156,7 +165,7 @@ fn the_structure_names_headings_tables_and_what_pictures_show() {
 }
 
 #[test]
-fn every_page_of_a_draft_is_marked_and_no_page_of_a_signed_report() {
+fn every_page_of_a_draft_is_marked_and_no_page_of_one_that_was_accepted() {
     for record in [story::failover(), story::long(100)] {
         let of = |pdf: &[u8]| {
             let (_folder, path) = file(pdf);
