@@ -14,16 +14,17 @@ Examples:
   lifeboat approve orders-17 go-ahead --deny --reason \"the standby is half an hour behind\"
   lifeboat approve orders-17 --key ~/.ssh/id_ed25519_sk
 
-One person counts once; who asked for a run does not count as another person. With a key the approval is
-signed, as `ssh-keygen -Y sign -n order@lifeboat.dev` does it, and kept with the run. Where the group says
-`approvals: {signatures: Required}` it counts only so, and who asked for a run approves it like the others.
+One person counts once; who asked for a run does not count as another person. With a key the
+approval is signed, as `ssh-keygen -Y sign -n order@lifeboat.dev` does it, and kept with the run.
+Where the group says `approvals: {signatures: Required}` it counts only so, and who asked for a
+run approves it like the others.
 
 Environment:
   LIFEBOAT_SSH_KEY          your own key; private, or public where the agent has it
-  LIFEBOAT_ALLOWED_SIGNERS  whose key is whose, as ssh-keygen(1) reads it; default keys/allowed_signers
-                            in the data folder
-  LIFEBOAT_REVOKED_KEYS     keys that count no more: a revocation list or public keys, line by line;
-                            default keys/revoked_keys in the data folder, where it is there")]
+  LIFEBOAT_ALLOWED_SIGNERS  whose key is whose, as ssh-keygen(1) reads it; default
+                            keys/allowed_signers in the data folder
+  LIFEBOAT_REVOKED_KEYS     keys that count no more: a revocation list or public keys, line by
+                            line; default keys/revoked_keys in the data folder")]
 pub(super) struct Args {
     /// The run.
     #[arg(value_name = "RUN")]

@@ -23,14 +23,14 @@ Examples:
   lifeboat evidence sign-off orders-17 --dissent --comment \"nobody measured the way back\"
 
 The record's digest, your opinion and your comment are signed, as `ssh-keygen -Y sign -n
-signoff@lifeboat.dev` does it, and entered into the ledger. Your last word counts. A report is a draft
-until somebody else than who asked for the run accepted its record.
+signoff@lifeboat.dev` does it, and entered into the ledger. Your last word counts. A report is a
+draft until somebody else than who asked for the run accepted its record.
 
 Environment:
   LIFEBOAT_SSH_KEY          your own key; private, or public where the agent has it
-  LIFEBOAT_ALLOWED_SIGNERS  whose key is whose, as ssh-keygen(1) reads it; default keys/allowed_signers
-                            in the data folder
-  LIFEBOAT_REVOKED_KEYS     keys that count no more; default keys/revoked_keys in the data folder")]
+  LIFEBOAT_ALLOWED_SIGNERS  whose key is whose, as ssh-keygen(1) reads it; default
+                            keys/allowed_signers in the data folder
+  LIFEBOAT_REVOKED_KEYS     keys that count no more; default keys/revoked_keys there")]
 pub(super) struct Args {
     /// The run.
     #[arg(value_name = "RUN")]

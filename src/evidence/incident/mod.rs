@@ -5,7 +5,7 @@
 //! writes something else or marks the field unknown. And nothing is sent: a draft is a blob of the ledger, each version a new entry,
 //! and people send what they made of it.
 //!
-//! Every text passes [`clean`](super::clean) on its way in. A crash in the middle means nothing.
+//! Every text passes [`words`](super::words) on its way in. A crash in the middle means nothing.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
