@@ -80,7 +80,7 @@ impl App {
         let mut command = self.command(order);
         if command.body.is_word() && (key.is_some() || self.settings.persons.key.is_some()) {
             let text = command.statement(&run.id, &run.opened.digest);
-            command.signed = Some(self.sign(key.as_deref(), Purpose::Order, text).await?);
+            command.signed = Some(Box::new(self.sign(key.as_deref(), Purpose::Order, text).await?));
         }
         Ok(command)
     }

@@ -54,7 +54,7 @@ mod tests {
         let sign = |signed: &Command, order: &Command, key: &str| {
             let text = signed.statement(&run.id, &run.opened.digest);
             let signed = PersonSignature { text, signature: String::new(), key: key.into() };
-            Command { signed: Some(signed), ..order.clone() }
+            Command { signed: Some(Box::new(signed)), ..order.clone() }
         };
         let (one, other) = (order("one"), order("other"));
         let ask = |persons: &dyn Persons, command: &Command| {

@@ -268,7 +268,7 @@ fn approvals(events: &[Event]) -> Vec<Approval> {
             at: command.at,
             step: step.clone(),
             reason: command.reason.clone(),
-            signed: command.signed.clone(),
+            signed: command.signed.as_deref().cloned(),
         }),
         _ => None,
     };
@@ -285,7 +285,7 @@ fn accepted(run: &Run, events: &[Event]) -> Vec<AcceptedRisk> {
     });
     let later = orders(events).filter_map(|command| match &command.body {
         CommandBody::Accept { risk } => {
-            let (by, reason, signed) = (command.by.clone(), command.reason.clone(), command.signed.clone());
+            let (by, reason, signed) = (command.by.clone(), command.reason.clone(), command.signed.as_deref().cloned());
             Some(AcceptedRisk { risk: *risk, by, at: command.at, reason, signed })
         }
         _ => None,

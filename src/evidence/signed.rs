@@ -26,7 +26,7 @@ impl Signed {
         let mut all = Vec::new();
         for event in &record.events {
             let EventBody::Commanded { command, refused: None, .. } = &event.body else { continue };
-            let Some(signature) = command.signed.clone() else { continue };
+            let Some(signature) = command.signed.as_deref().cloned() else { continue };
             let place = format!("record of {}", record.run);
             if signature.text != command.statement(&record.run, &record.runbook.digest) {
                 return Err(format!("{place}: {} signed something else than the order in the journal", command.by));

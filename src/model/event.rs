@@ -99,9 +99,9 @@ pub struct Command {
     pub expected_term: Option<Term>,
     /// What.
     pub body: CommandBody,
-    /// Signed with the person's own key.
+    /// Signed with the person's own key. Apart, since few orders are, and every event is as large as the largest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signed: Option<PersonSignature>,
+    pub signed: Option<Box<PersonSignature>>,
 }
 
 /// The first event of a run.
