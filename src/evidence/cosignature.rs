@@ -4,84 +4,23 @@
 //! any other: after the key's id it holds the time in eight bytes, big-endian, and 64 bytes of Ed25519. The key's type is 0x04,
 //! so that no cosignature is ever taken for a log's own signature.
 
-use std::{fmt, str::FromStr};
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use super::{
-    key::{BadKey, PublicKey, SigningKey, hex, unhex},
-    note::{BadNote, Signature},
-    tree,
+    key::{BadKey, SigningKey},
+    note::{NoteKey, Signature},
 };
 
 /// The type of timestamped Ed25519 cosignatures.
 const COSIGNATURE: u8 = 0x04;
 
-/// The key of a witness, written `NAME+ID+KEY`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cosigner {
-    name: String,
-    key: [u8; 32],
-}
+/// The key of a witness.
+pub type Cosigner = NoteKey<COSIGNATURE>;
 
 impl Cosigner {
-    /// The key under this name.
-    ///
-    /// # Errors
-    /// A name that no key may have, and a key that is not Ed25519.
-    pub fn new(name: &str, key: &PublicKey) -> Result<Self, BadNote> {
-        if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+') {
-            return Err(BadNote::Name);
-        }
-        Ok(Self { name: name.to_owned(), key: key.ed25519().ok_or(BadNote::Key)? })
-    }
-
-    /// The witness's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The key's id: SHA-256 over name, line break, type and key, its first four bytes.
-    pub fn id(&self) -> [u8; 4] {
-        let hash = tree::sha256(&[self.name.as_bytes(), b"\n", &[COSIGNATURE], &self.key].concat());
-        let [a, b, c, d, ..] = hash;
-        [a, b, c, d]
-    }
-
-    /// Whether it says that this key made it.
-    pub fn made(&self, signature: &Signature) -> bool {
-        signature.name == self.name && signature.id == self.id()
-    }
-
     /// When this key cosigned the text, in seconds since 1970; `None`: it did not, or the signature does not hold.
     pub fn cosigned(&self, text: &str, signature: &Signature) -> Option<u64> {
         let (time, signed) = signature.bytes.split_first_chunk::<8>()?;
         let time = u64::from_be_bytes(*time);
-        let key = aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ED25519, &self.key);
-        let holds = self.made(signature) && key.verify(message(time, text).as_bytes(), signed).is_ok();
-        holds.then_some(time)
-    }
-}
-
-impl fmt::Display for Cosigner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = STANDARD.encode([&[COSIGNATURE], self.key.as_slice()].concat());
-        write!(f, "{}+{}+{key}", self.name, hex(&self.id()))
-    }
-}
-
-impl FromStr for Cosigner {
-    type Err = BadNote;
-    fn from_str(text: &str) -> Result<Self, BadNote> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(BadNote::Key);
-        };
-        let key = STANDARD.decode(key).map_err(|_| BadNote::Key)?;
-        let key = key.strip_prefix(&[COSIGNATURE]).and_then(|key| key.try_into().ok()).ok_or(BadNote::Key)?;
-        let read = Self { name: name.to_owned(), key };
-        let named = !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control());
-        (named && unhex(id).as_deref() == Some(&read.id())).then_some(read).ok_or(BadNote::Key)
+        (signature.is_by(self) && self.holds(message(time, text).as_bytes(), signed)).then_some(time)
     }
 }
 
@@ -103,7 +42,10 @@ pub fn cosign(text: &str, name: &str, key: &SigningKey, time: u64) -> Result<Sig
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{key::private_pem, note::Verifier};
+    use crate::evidence::{
+        key::private_pem,
+        note::{BadNote, Verifier},
+    };
 
     const TEXT: &str = "example.com/fra/ledger\n3\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n";
 

@@ -32,17 +32,29 @@ pub enum BadNote {
     Key,
 }
 
-/// A key that checks notes, written `NAME+ID+KEY`.
+/// An Ed25519 key of one type under a name, written `NAME+ID+KEY` (C2SP signed-note, "Verifier keys"). The type is part of the id, so a key
+/// for one purpose is never taken for one for another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verifier {
+pub struct NoteKey<const TYPE: u8> {
     name: String,
     key: [u8; 32],
 }
 
-impl Verifier {
+/// A key that checks notes.
+pub type Verifier = NoteKey<ED25519>;
+
+/// Neither blanks nor `+`, nor what cannot be seen.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
+}
+
+impl<const TYPE: u8> NoteKey<TYPE> {
     /// The key under this name.
+    ///
+    /// # Errors
+    /// A name that no key may have, and a key that is not Ed25519.
     pub fn new(name: &str, key: &PublicKey) -> Result<Self, BadNote> {
-        if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+') {
+        if !is_name(name) {
             return Err(BadNote::Name);
         }
         Ok(Self { name: name.to_owned(), key: key.ed25519().ok_or(BadNote::Key)? })
@@ -53,27 +65,34 @@ impl Verifier {
         &self.name
     }
 
-    /// Its id.
+    /// Its id: SHA-256 over name, line break, type and key, the first four bytes.
     pub fn id(&self) -> [u8; 4] {
-        let hash = tree::sha256(&[self.name.as_bytes(), b"\n", &[ED25519], &self.key].concat());
+        let hash = tree::sha256(&[self.name.as_bytes(), b"\n", &[TYPE], &self.key].concat());
         let [a, b, c, d, ..] = hash;
         [a, b, c, d]
     }
 
+    /// Whether `signed` is this key's over `message`.
+    pub(super) fn holds(&self, message: &[u8], signed: &[u8]) -> bool {
+        let key = aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ED25519, &self.key);
+        key.verify(message, signed).is_ok()
+    }
+}
+
+impl Verifier {
     /// Whether the signature is this key's over the text.
     pub fn verifies(&self, text: &str, signature: &Signature) -> bool {
-        let key = aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ED25519, &self.key);
-        signature.is_by(self) && key.verify(text.as_bytes(), &signature.bytes).is_ok()
+        signature.is_by(self) && self.holds(text.as_bytes(), &signature.bytes)
     }
 }
 
-impl fmt::Display for Verifier {
+impl<const TYPE: u8> fmt::Display for NoteKey<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+{}+{}", self.name, hex(&self.id()), STANDARD.encode([&[ED25519], self.key.as_slice()].concat()))
+        write!(f, "{}+{}+{}", self.name, hex(&self.id()), STANDARD.encode([&[TYPE], self.key.as_slice()].concat()))
     }
 }
 
-impl FromStr for Verifier {
+impl<const TYPE: u8> FromStr for NoteKey<TYPE> {
     type Err = BadNote;
     fn from_str(text: &str) -> Result<Self, BadNote> {
         let mut parts = text.splitn(3, '+');
@@ -81,10 +100,9 @@ impl FromStr for Verifier {
             return Err(BadNote::Key);
         };
         let key = STANDARD.decode(key).map_err(|_| BadNote::Key)?;
-        let key = key.strip_prefix(&[ED25519]).and_then(|key| key.try_into().ok()).ok_or(BadNote::Key)?;
-        let verifier = Self { name: name.to_owned(), key };
-        let named = !name.is_empty() && !name.contains(char::is_whitespace);
-        (named && unhex(id).as_deref() == Some(&verifier.id())).then_some(verifier).ok_or(BadNote::Key)
+        let key = key.strip_prefix(&[TYPE]).and_then(|key| key.try_into().ok()).ok_or(BadNote::Key)?;
+        let read = Self { name: name.to_owned(), key };
+        (is_name(name) && unhex(id).as_deref() == Some(&read.id())).then_some(read).ok_or(BadNote::Key)
     }
 }
 
@@ -101,8 +119,8 @@ pub struct Signature {
 
 impl Signature {
     /// Whether it says that this key made it.
-    pub fn is_by(&self, verifier: &Verifier) -> bool {
-        self.name == verifier.name && self.id == verifier.id()
+    pub fn is_by<const TYPE: u8>(&self, key: &NoteKey<TYPE>) -> bool {
+        self.name == key.name && self.id == key.id()
     }
 }
 
