@@ -158,6 +158,13 @@ impl Papers {
             .map_err(|findings| AppError::Findings { findings })
     }
 
+    /// Lets a drill compare the controls of both regions.
+    pub(super) fn compare_controls(&self, plan: &mut Plan) -> Result<(), AppError> {
+        let group = self.document(&plan.group.name)?;
+        manifest::compare_controls(plan, &group.spec);
+        Ok(())
+    }
+
     /// A built-in runbook as a document to start from.
     pub fn scaffold(&self, name: &GroupName, kind: RunKind, runbook: &RunbookName) -> Result<String, AppError> {
         let group = self.document(name)?;

@@ -137,6 +137,9 @@ impl App {
         } else {
             papers.plan(&request.group, request.kind, &route)?
         };
+        if request.rehearsal || request.drill.is_some() {
+            papers.compare_controls(&mut plan)?;
+        }
         let earlier = self.earlier(&runs).await?;
         let learnt = history::teach(&mut plan, &earlier);
         let drivers = self.tools.open(&plan)?;

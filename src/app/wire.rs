@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{AppError, error::whole};
 use crate::{
-    driver::{aftermath, awaiting, command, fake, http, postgres, rfc2136, s3, wait},
-    model::{Capability, Group, Plan, TargetRef, Verb},
+    driver::{aftermath, awaiting, command, fake, http, parity, postgres, rfc2136, s3, wait},
+    model::{Capability, Group, Plan, TargetName, TargetRef, Verb},
     port::{Catalog, Clock, Descriptor, Driver, Drivers, Prober, Secrets, Touches},
     probe::Probes,
 };
@@ -94,21 +94,7 @@ impl Tools {
     /// Opens the drivers of a plan: all targets of its group, and the general verbs that its steps name.
     pub fn open(&self, plan: &Plan) -> Result<Drivers, AppError> {
         let mut drivers = self.open_targets(&plan.group)?;
-        if let Some(isolation) = &plan.isolation {
-            let real = self.open_all(&isolation.real)?;
-            let watched = |targets: &[TargetRef], drivers: &Drivers| -> Vec<aftermath::Watched> {
-                let of = |target: &TargetRef| {
-                    let driver = drivers.targets.get(&target.name)?;
-                    Some((target.name.clone(), target.capability, Arc::clone(driver)))
-                };
-                targets.iter().filter_map(of).collect()
-            };
-            let (stand_ins, real) = (watched(&plan.group.targets, &drivers), watched(&isolation.real, &real));
-            let looks: Arc<dyn Driver> = Arc::new(aftermath::Aftermath::new(stand_ins, real));
-            for verb in [Verb::DrillLeftovers, Verb::DrillUntouched] {
-                let _first = drivers.general.insert(verb, Arc::clone(&looks));
-            }
-        }
+        self.open_looks(plan, &mut drivers)?;
         let undos = plan.steps.iter().filter_map(|step| step.undo.as_ref().map(|undo| undo.uses));
         for verb in plan.steps.iter().map(|step| step.verb).chain(undos) {
             if let Some(driver) = self.general(verb, plan) {
@@ -116,6 +102,38 @@ impl Tools {
             }
         }
         Ok(drivers)
+    }
+
+    /// Opens what looks at the real targets in a drill.
+    fn open_looks(&self, plan: &Plan, drivers: &mut Drivers) -> Result<(), AppError> {
+        let mut real = None;
+        if let Some(isolation) = &plan.isolation {
+            let opened = self.open_all(&isolation.real)?;
+            let watched = |targets: &[TargetRef], drivers: &Drivers| -> Vec<aftermath::Watched> {
+                let of = |target: &TargetRef| {
+                    let driver = drivers.targets.get(&target.name)?;
+                    Some((target.name.clone(), target.capability, Arc::clone(driver)))
+                };
+                targets.iter().filter_map(of).collect()
+            };
+            let (stand_ins, real_ones) = (watched(&plan.group.targets, drivers), watched(&isolation.real, &opened));
+            let looks: Arc<dyn Driver> = Arc::new(aftermath::Aftermath::new(stand_ins, real_ones));
+            for verb in [Verb::DrillLeftovers, Verb::DrillUntouched] {
+                let _first = drivers.general.insert(verb, Arc::clone(&looks));
+            }
+            real = Some(opened.targets);
+        }
+        if plan.steps.iter().any(|step| step.verb == Verb::DrillParity) {
+            let targets = real.unwrap_or_else(|| drivers.targets.clone());
+            let parity = self.parity(targets.into_iter().collect());
+            let _first = drivers.general.insert(Verb::DrillParity, Arc::new(parity));
+        }
+        Ok(())
+    }
+
+    /// What compares the controls of these targets.
+    pub(super) fn parity(&self, targets: Vec<(TargetName, Arc<dyn Driver>)>) -> parity::Parity {
+        parity::Parity::new(targets, Arc::clone(&self.prober))
     }
 
     /// Opens the drivers of a group's targets.

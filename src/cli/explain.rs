@@ -161,5 +161,6 @@ fn about(verb: Verb) -> &'static str {
         Verb::Command => "run a program",
         Verb::DrillLeftovers => "prove that nothing of an isolated drill is left; lifeboat adds it by itself",
         Verb::DrillUntouched => "prove that an isolated drill touched nothing real; lifeboat adds it by itself",
+        Verb::DrillParity => "compare the controls of both regions; lifeboat adds it to drills by itself",
     }
 }

@@ -27,6 +27,7 @@ mod expression;
 mod gate;
 mod next;
 mod obey;
+pub mod parity;
 mod predict;
 pub mod programme;
 mod retry;

@@ -7,6 +7,7 @@ pub mod command;
 pub mod conformance;
 pub mod fake;
 pub mod http;
+pub mod parity;
 pub mod postgres;
 pub mod rfc2136;
 pub mod s3;

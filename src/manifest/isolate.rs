@@ -54,11 +54,8 @@ pub fn isolate(
             step.last = true;
         }
     }
-    let looks = [(Verb::DrillLeftovers, "leftovers"), (Verb::DrillUntouched, "untouched")];
-    for (verb, name) in looks {
-        if let Some(look) = look(verb, name, &plan, &down) {
-            plan.steps.push(look);
-        }
+    for (verb, name) in [(Verb::DrillLeftovers, "leftovers"), (Verb::DrillUntouched, "untouched")] {
+        plan.steps.extend(look(verb, name, &plan, &down));
     }
     plan.isolation = Some(Isolation { real, left_out });
     Ok(plan)
@@ -117,6 +114,21 @@ fn bridged(step: &StepSpec, runbook: &[StepSpec], left_out: &[LeftOut]) -> Vec<S
     }
     needs.sort();
     needs
+}
+
+/// Lets a drill compare the controls of both regions when all else is over. Where no driver tells of any, and the group declares none,
+/// there is nothing to compare.
+pub fn compare_controls(plan: &mut Plan, group: &ProtectionGroupSpec) {
+    let told = group.targets.iter().filter_map(|target| target.kind().ok()).any(|kind| kind.tells_controls());
+    if !told && group.controls.is_none() {
+        return;
+    }
+    let Some(mut step) = look(Verb::DrillParity, "parity", plan, &[]) else { return };
+    // The run goes by what was declared when it was opened, whoever resumes it.
+    if let Some(Ok(controls)) = group.controls.as_ref().map(serde_json::to_value) {
+        step.with.insert("controls".into(), controls);
+    }
+    plan.steps.push(step);
 }
 
 /// A look at the end: nothing of it is written in a document.

@@ -32,7 +32,7 @@ pub use code::{Code, Severity};
 pub use compile::{Route, compile, group, region};
 pub use document::{Document, Documents, Kind, Origin};
 pub use finding::{Finding, Look, Place, Source, has_errors, render, tidy};
-pub use isolate::isolate;
+pub use isolate::{compare_controls, isolate};
 pub use load::{Loaded, load, load_texts};
 pub use locate::{Aim, Content, Entry, Node, Part, Path, Span};
 pub use policy::asked;

@@ -1,6 +1,7 @@
 //! Floor 0: the words. Checked types that cannot be wrong; no async, clock, environment or logging.
 
 mod blackout;
+mod control;
 mod cron;
 mod drill;
 mod event;
@@ -22,6 +23,7 @@ mod topology;
 mod verb;
 
 pub use blackout::{Blackout, Freezes, Frozen, Window};
+pub use control::{Control, ControlCheck, ControlState, Strength};
 pub use cron::{BadCron, Cron};
 pub use drill::{DrillMode, Firing, HistoryLimit, Schedule};
 pub use event::{Command, CommandBody, Event, EventBody, Opened, Risk};

@@ -195,10 +195,12 @@ impl Plan {
         Digest::of(serde_json::to_string(self).unwrap_or_default().as_bytes())
     }
 
-    /// The digest of what the runbook does: its steps, without how long they are expected to take (which is learnt from each run) and
-    /// without what an isolated drill saw of the real targets before it began. It names no region, so it is one for both ways.
+    /// The digest of what the runbook does: its steps, without how long they are expected to take (which is learnt from each run),
+    /// without what an isolated drill saw of the real targets before it began, and without the comparison of controls that drills
+    /// alone have. It names no region, so it is one for both ways.
     pub fn runbook_digest(&self) -> Digest {
         let mut steps = self.steps.clone();
+        steps.retain(|step| step.verb != Verb::DrillParity);
         for step in &mut steps {
             step.expected_ms = 0;
             if matches!(step.verb, Verb::DrillUntouched | Verb::DrillLeftovers) {

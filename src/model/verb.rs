@@ -92,6 +92,8 @@ verbs! {
     DrillLeftovers = "drill.leftovers", General;
     /// Prove that the group's real targets are as they were before an isolated drill. Lifeboat adds it; no runbook names it.
     DrillUntouched = "drill.untouched", General;
+    /// Compare the controls of the destination with those of the source. Lifeboat adds it to drills; no runbook names it.
+    DrillParity = "drill.parity", General;
 }
 
 impl Verb {
@@ -114,7 +116,8 @@ impl Verb {
             | Self::Approve
             | Self::Wait
             | Self::DrillLeftovers
-            | Self::DrillUntouched => None,
+            | Self::DrillUntouched
+            | Self::DrillParity => None,
         }
     }
 

@@ -7,8 +7,11 @@
 use std::{path::Path, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
 
+use super::http::CONNECT_TIMEOUT;
 use crate::spec::{TlsMode, TlsSpec};
 
 /// TLS settings that cannot be used.
@@ -183,6 +186,40 @@ pub fn from_system(setting: &'static str) -> Result<RootCertStore, TlsError> {
     }
 }
 
+/// What a server agrees on with a client that trusts the system's authorities: the name of the cipher suite, and the bits of its key.
+/// Nothing but the handshake is sent.
+///
+/// # Errors
+/// Why there is no agreement, for a person.
+pub async fn agreed(url: &str) -> Result<(String, u32), String> {
+    let url = reqwest::Url::parse(url).map_err(|error| format!("its URL is none: {error}"))?;
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443));
+    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
+    let name = name.map_err(|_| format!("`{host}` is no name that a certificate could have"))?;
+    let config = trusting(system_roots()).map_err(|error| error.to_string())?;
+    let met = async {
+        let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    };
+    let met = timeout(CONNECT_TIMEOUT, met).await.map_err(|_| format!("{host}:{port} did not agree in time"))?;
+    let stream = met.map_err(|error| format!("{host}:{port}: {error}"))?;
+    let suite = stream.get_ref().1.negotiated_cipher_suite();
+    let suite = suite.and_then(|suite| suite.suite().as_str()).ok_or("no cipher suite was agreed on")?;
+    Ok((suite.to_owned(), bits(suite)))
+}
+
+/// By the suite's name (RFC 8446 appendix B.4, RFC 5289, RFC 7905).
+fn bits(suite: &str) -> u32 {
+    if suite.contains("AES_256") || suite.contains("CHACHA20") {
+        256
+    } else if suite.contains("AES_128") {
+        128
+    } else {
+        // Not one that is known here: it counts as weak.
+        1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +233,18 @@ mod tests {
         assert!(client_config(Some(&spec(TlsMode::Disable, None))).unwrap().is_none());
         // Nothing written: verified, or an error that says what is missing; never plain text.
         assert!(!matches!(client_config(None), Ok(None)));
+    }
+
+    #[test]
+    fn a_cipher_suite_is_as_strong_as_its_name_says() {
+        for (suite, expected) in [
+            ("TLS13_AES_256_GCM_SHA384", 256),
+            ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", 256),
+            ("TLS13_AES_128_GCM_SHA256", 128),
+            ("TLS_RSA_WITH_3DES_EDE_CBC_SHA", 1),
+        ] {
+            assert_eq!(bits(suite), expected, "{suite}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Descriptor, MarkerSeen, Permit};
+use super::{Controls, Descriptor, MarkerSeen, Permit};
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, RegionName, RunId, RunKind, StepName, TargetName, Verb},
     spec::ReverseMember,
@@ -116,6 +116,10 @@ pub trait Driver: Send + Sync {
     }
     /// The driver's heartbeat markers, where it has them.
     fn heartbeat(&self) -> Option<&dyn Heartbeat> {
+        None
+    }
+    /// What the driver can tell of its members' controls, where it can.
+    fn controls(&self) -> Option<&dyn Controls> {
         None
     }
 }

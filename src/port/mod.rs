@@ -2,6 +2,7 @@
 
 mod catalog;
 mod clock;
+mod control;
 mod driver;
 mod lease;
 mod ledger;
@@ -14,6 +15,7 @@ mod task;
 
 pub use catalog::{Catalog, Descriptor, Drivers, Touches};
 pub use clock::{Clock, SystemClock};
+pub use control::{Controls, Held, Reading};
 pub use driver::{Beat, Call, Concern, Driver, Heartbeat, Known};
 pub use lease::{LeaseError, LeaseKey, LeaseState, Leases, Permit};
 pub use ledger::{Batch, Compose, Ledger, LedgerError, Leftover, Standing};

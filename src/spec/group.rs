@@ -4,7 +4,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BlackoutSpec, DrillsSpec, ProbeSpec, TargetSpec};
+use super::{BlackoutSpec, ControlsSpec, DrillsSpec, ProbeSpec, TargetSpec};
 use crate::model::{Automation, FencingPolicy, GroupName, MemberRole, ProbeName, RegionName, RunbookName, ServiceName};
 
 /// The service that fails over as a whole: its regions, targets, objectives and policy.
@@ -66,6 +66,9 @@ pub struct ProtectionGroupSpec {
     /// What its drills need.
     #[serde(default, skip_serializing_if = "without_drills")]
     pub drills: DrillsSpec,
+    /// What its drills compare between the regions, beside what drivers tell by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controls: Option<ControlsSpec>,
 }
 
 fn without_drills(drills: &DrillsSpec) -> bool {

@@ -7,6 +7,7 @@
 
 mod anchor;
 mod assurance;
+mod control;
 mod drill;
 mod group;
 mod isolated;
@@ -22,6 +23,9 @@ mod target;
 
 pub use anchor::{AnchorKind, EvidenceAnchor, EvidenceAnchorSpec, TimestampAnchor, WitnessAnchor};
 pub use assurance::{AssuranceCalendar, AssuranceCalendarSpec, AssuranceItemSpec, AssuranceKind};
+pub use control::{
+    ControlException, ControlProgram, ControlsSpec, IngressSpec, ReachSpec, TenantProbes, TenantSpec,
+};
 pub use drill::{
     BlackoutKind, BlackoutSpec, ConcurrencyPolicy, DatesBlackout, Day, DrillSchedule, DrillScheduleSpec,
     HistoryLimitSpec, WeeklyBlackout,

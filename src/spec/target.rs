@@ -71,6 +71,13 @@ impl TargetKind<'_> {
             Self::Fake(fake) => fake.capability,
         }
     }
+    /// Whether the driver tells of its members' controls.
+    pub fn tells_controls(&self) -> bool {
+        match self {
+            Self::Postgres(_) | Self::S3(_) => true,
+            Self::Rfc2136(_) | Self::Fake(_) => false,
+        }
+    }
     /// The settings as data, to be pinned in a plan. Secrets are references.
     pub fn settings(&self) -> Value {
         let value = match self {

@@ -9,7 +9,6 @@
 //! is asked, and without one a step is repeated only when it says `idempotent` or `readOnly`. A crash of lifeboat in the middle
 //! leaves the program running: its outcome is unknown too.
 
-mod client;
 mod observe;
 mod params;
 
@@ -18,10 +17,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use futures::future::BoxFuture;
 use secrecy::ExposeSecret;
 
-use self::client::{Ended, Program};
 pub use self::params::descriptor;
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, Verb},
+    net::program::{self, Ended, Program},
     port::{Call, Descriptor, Driver, Permit, SecretError, Secrets},
     spec::CommandParams,
 };
@@ -53,7 +52,7 @@ impl RunProgram {
             ("LIFEBOAT_IDEMPOTENCY_KEY", key.as_str()),
         ]);
         let program = Program { words, directory: params.directory.as_deref(), env, secret_env: &secret_env };
-        Ok(client::run(&program, call.timeout).await)
+        Ok(program::run(&program, call.timeout).await)
     }
 
     async fn look(&self, call: &Call) -> Observed {

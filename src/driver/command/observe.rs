@@ -5,9 +5,9 @@ use std::{io, process::ExitStatus};
 
 use serde_json::{Value, json};
 
-use super::client::{Ended, Printed};
 use crate::{
     model::{Attempt, Facts, Observed, Output},
+    net::program::{Ended, Printed},
     spec::CommandParams,
 };
 

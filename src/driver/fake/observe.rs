@@ -75,7 +75,8 @@ pub(super) fn output(script: &Script, call: &Call) -> Output {
         | Verb::Http
         | Verb::Command
         | Verb::DrillLeftovers
-        | Verb::DrillUntouched => json!({}),
+        | Verb::DrillUntouched
+        | Verb::DrillParity => json!({}),
     };
     value.as_object().cloned().unwrap_or_default()
 }

@@ -156,7 +156,7 @@ macro_rules! descriptors {
             };)+
             match verb {
                 $(Verb::$verb => Some(&$name),)+
-                Verb::ProbeAwait | Verb::Approve | Verb::Wait | Verb::Http | Verb::Command | Verb::DrillLeftovers | Verb::DrillUntouched => None,
+                Verb::ProbeAwait | Verb::Approve | Verb::Wait | Verb::Http | Verb::Command | Verb::DrillLeftovers | Verb::DrillUntouched | Verb::DrillParity => None,
             }
         }
     };

@@ -11,6 +11,7 @@
 //! | `program` | programs and fencing agents outside the database |
 //! | `heartbeat` | markers |
 //! | `preflight` | looking ahead |
+//! | `controls` | what a server tells of its controls |
 //! | `parity` | what both servers must have alike (pure) |
 //!
 //! Promises: those of [`crate::port::Driver`]. State is in the servers alone, so a crash loses nothing here: roles,
@@ -18,6 +19,7 @@
 //! that may `ALTER SYSTEM`, reload, signal backends and promote; `preflight` says what it may not.
 
 mod client;
+mod controls;
 mod effect;
 mod fence;
 mod heartbeat;
@@ -38,7 +40,7 @@ use self::{client::Members, heartbeat::Markers, observe::Reply, params::Method};
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, RegionName, Role, Verb},
     net::http::{CONNECT_TIMEOUT, Http},
-    port::{Call, Concern, Descriptor, Driver, Heartbeat, Permit, Secrets},
+    port::{Call, Concern, Controls, Descriptor, Driver, Heartbeat, Permit, Secrets},
 };
 
 /// The driver, opened for one target.
@@ -211,5 +213,9 @@ impl Driver for Postgres {
 
     fn heartbeat(&self) -> Option<&dyn Heartbeat> {
         Some(&self.markers)
+    }
+
+    fn controls(&self) -> Option<&dyn Controls> {
+        Some(self)
     }
 }

@@ -12,6 +12,7 @@
 
 mod client;
 mod compare;
+mod controls;
 mod copy;
 mod fence;
 mod leave;
@@ -44,7 +45,7 @@ pub use self::{
 };
 use crate::{
     model::{Attempt, Endpoint, Facts, Observed, RegionName, Verb},
-    port::{Call, Concern, Descriptor, Driver, Heartbeat, Permit, Secrets},
+    port::{Call, Concern, Controls, Descriptor, Driver, Heartbeat, Permit, Secrets},
     spec::S3Target,
 };
 
@@ -287,6 +288,10 @@ impl Driver for S3 {
     }
 
     fn heartbeat(&self) -> Option<&dyn Heartbeat> {
+        Some(self)
+    }
+
+    fn controls(&self) -> Option<&dyn Controls> {
         Some(self)
     }
 }

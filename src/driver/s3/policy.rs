@@ -59,6 +59,14 @@ pub fn without_fence(policy: &str) -> Result<Option<String>, BadPolicy> {
     Ok(Some(Value::Object(object).to_string()))
 }
 
+/// Every statement that is not ours.
+pub(super) fn others(policy: Option<&str>) -> Result<Vec<Value>, BadPolicy> {
+    let Some(text) = policy else { return Ok(Vec::new()) };
+    let mut all = statements(&parse(text)?)?;
+    all.retain(|statement| !ours(statement));
+    Ok(all)
+}
+
 fn ours(statement: &Value) -> bool {
     statement.get("Sid").and_then(Value::as_str) == Some(SID)
 }

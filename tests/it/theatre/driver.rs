@@ -280,7 +280,8 @@ impl Worldly {
             | Verb::Approve
             | Verb::Wait
             | Verb::DrillLeftovers
-            | Verb::DrillUntouched => Observed::Ready { facts: Facts::default() },
+            | Verb::DrillUntouched
+            | Verb::DrillParity => Observed::Ready { facts: Facts::default() },
         }
     }
 
@@ -365,7 +366,8 @@ impl Worldly {
             | Verb::Approve
             | Verb::Wait
             | Verb::DrillLeftovers
-            | Verb::DrillUntouched => applied(Facts::default()),
+            | Verb::DrillUntouched
+            | Verb::DrillParity => applied(Facts::default()),
             // The service is healthy where its database takes writes.
             Verb::ProbeAwait => match self.server(tag, &call.destination).await.role() {
                 Role::Primary => applied(Facts::default()),

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -19,22 +19,33 @@ use tokio::{
 };
 
 /// How much of each stream is kept, in bytes.
-pub(super) const CAP: usize = 64 * 1024;
+pub const CAP: usize = 64 * 1024;
 
 /// How long the output of an ended program may still be held open by a process that it left behind.
 const DRAIN: Duration = Duration::from_millis(500);
 
 /// What to run.
-pub(super) struct Program<'a> {
-    pub(super) words: &'a [&'a str],
-    pub(super) directory: Option<&'a str>,
-    pub(super) env: Vec<(&'a str, &'a str)>,
-    pub(super) secret_env: &'a BTreeMap<&'a str, String>,
+#[derive(Clone)]
+pub struct Program<'a> {
+    /// The program and its arguments.
+    pub words: &'a [&'a str],
+    /// Where; `None`: where this process is.
+    pub directory: Option<&'a str>,
+    /// Beside this process's own environment.
+    pub env: Vec<(&'a str, &'a str)>,
+    /// The same, with values that are cut out of what it prints.
+    pub secret_env: &'a BTreeMap<&'a str, String>,
+}
+
+impl fmt::Debug for Program<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program").field("words", &self.words).finish_non_exhaustive()
+    }
 }
 
 /// How it ended.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub enum Ended {
     /// It could not be started.
     NotStarted(io::Error),
     /// It was started, and its end was not seen: the time was up and it was killed.
@@ -47,11 +58,11 @@ pub(super) enum Ended {
 
 /// What it printed, secrets cut out, not necessarily UTF-8 before: lossy.
 #[derive(Debug, Default)]
-pub(super) struct Printed {
+pub struct Printed {
     /// The beginning of its standard output, without the trailing line break.
-    pub(super) stdout: String,
+    pub stdout: String,
     /// The last line of its standard error that is not empty.
-    pub(super) last_error: String,
+    pub last_error: String,
 }
 
 /// Kills a process group, unless it was disarmed. The leader is not reaped before, so its number is still its own.
@@ -67,7 +78,7 @@ impl Drop for Group {
 }
 
 /// Runs the program for at most `limit`.
-pub(super) async fn run(program: &Program<'_>, limit: Duration) -> Ended {
+pub async fn run(program: &Program<'_>, limit: Duration) -> Ended {
     let mut child = match spawn(program) {
         Ok(child) => child,
         Err(error) => return Ended::NotStarted(error),
