@@ -1,17 +1,17 @@
 //! The verdict on a run, and what it rests on: a pure function of the record, so that an auditor can make it again.
 //!
-//! 1. A run **fails** when it ended on a failure or was taken back, when an objective was missed, or when a step failed that
-//!    nobody passed over.
+//! 1. A run **fails** when it ended on a failure or was taken back, when an objective was missed, when a step failed that
+//!    nobody passed over, or, of a drill, when a control that protects data does not hold on the destination.
 //! 2. Otherwise it is **inconclusive** when it is not closed, was cancelled, when a step is in doubt, or when an objective
 //!    of a real run was not measured: what is not known is never in our favour.
 //! 3. Otherwise it **passed with findings** when anything deviated from the plan: a step that was left out or failed and was
-//!    passed over, a risk that somebody accepted.
+//!    passed over, a risk that somebody accepted, another control that differs.
 //! 4. Otherwise it **passed**. Of a rehearsal that says that every step could have begun, and nothing of time or loss.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Exception, Record, Verdict};
-use crate::model::{Outcome, Risk};
+use crate::model::{ControlCheck, ControlState, Outcome, Risk};
 
 /// The verdict on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +122,7 @@ impl Judgement {
             let what = format!("{} accepted the risk {}", accepted.by, accepted.risk);
             raw(severity, Bearing::Noted, what, format!("/accepted/{at}"))
         }));
+        found.extend(record.parity.iter().enumerate().filter_map(|(at, check)| differs(record, at, check)));
         let findings: Vec<Finding> =
             (1..).zip(found).map(|(number, finding)| Finding { id: format!("F-{number}"), ..finding }).collect();
         Self { verdict: verdict(record, &findings), findings }
@@ -185,6 +186,17 @@ fn objectives(record: &Record) -> Vec<Finding> {
         }
     };
     rows.into_iter().filter_map(finding).collect()
+}
+
+/// Of a real run it is noted: users were served, and what it moved to is no reason to say that it did not move.
+fn differs(record: &Record, at: usize, check: &ControlCheck) -> Option<Finding> {
+    if check.state != ControlState::Fail {
+        return None;
+    }
+    let bearing = if record.drill_mode().is_some() && check.control.protects() { Bearing::Fails } else { Bearing::Noted };
+    let severity = if check.control.protects() { Severity::High } else { Severity::Medium };
+    let why = check.why.as_deref().unwrap_or("the regions differ");
+    Some(raw(severity, bearing, format!("{} of {}: {why}", check.control, check.what()), format!("/parity/{at}")))
 }
 
 fn deviation(record: &Record, at: usize, exception: &Exception) -> Finding {

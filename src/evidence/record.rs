@@ -13,8 +13,8 @@ use super::{
     timeline::{Row, timeline},
 };
 use crate::model::{
-    Actor, CommandBody, Digest, DrillMode, Event, EventBody, Firing, GroupName, IllegalEvent, Loss, Objectives,
-    Outcome, PersonSignature, RegionName, Risk, Run, RunId, RunKind, RunbookName, StepName, TargetName,
+    Actor, CommandBody, ControlCheck, Digest, DrillMode, Event, EventBody, Firing, GroupName, IllegalEvent, Loss, Objectives,
+    Outcome, PersonSignature, RegionName, Risk, Run, RunId, RunKind, RunbookName, StepName, StepState, TargetName, Verb,
 };
 
 /// `apiVersion` of a record.
@@ -183,6 +183,9 @@ pub struct Record {
     pub steps: Vec<StepRecord>,
     /// Every step that did not simply succeed.
     pub exceptions: Vec<Exception>,
+    /// Whether the controls of the destination are those of the source, where a drill compared them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parity: Vec<ControlCheck>,
     /// Everybody who had a hand in it.
     pub people: Vec<Person>,
     /// The program's version.
@@ -246,6 +249,7 @@ impl Record {
             estimates: estimates(&run, &events),
             steps: steps(&run, &events, &times.steps),
             exceptions,
+            parity: parity(&run),
             people: people(&run, &events),
             version: opened.version.clone(),
             events,
@@ -309,6 +313,16 @@ fn estimates(run: &Run, events: &[Event]) -> Vec<Estimate> {
         _ => None,
     });
     opened.chain(before).collect()
+}
+
+/// What the drill's comparison put into its output.
+fn parity(run: &Run) -> Vec<ControlCheck> {
+    let steps = run.plan().steps.iter().zip(&run.steps).filter(|(step, _)| step.verb == Verb::DrillParity);
+    let checks = steps.filter_map(|(_, state)| match state {
+        StepState::Done { output, .. } => output.get("checks").cloned(),
+        _ => None,
+    });
+    checks.filter_map(|checks| serde_json::from_value::<Vec<ControlCheck>>(checks).ok()).flatten().collect()
 }
 
 fn people(run: &Run, events: &[Event]) -> Vec<Person> {

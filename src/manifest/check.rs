@@ -7,6 +7,7 @@ mod address;
 mod anchor;
 mod assurance;
 mod channel;
+mod control;
 mod expression;
 mod graph;
 mod group;
@@ -58,6 +59,7 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
         watch::check(&world, &mut notes);
         target::check(&document.spec, &mut notes);
         isolation::check(&mut notes);
+        control::check(&mut notes);
         policy::unprotected(&world, &mut notes);
         secret::check(&mut notes);
     }

@@ -2,7 +2,8 @@
 //! `lifeboat explain CODE` prints. A code is for ever: it may be retired, it never changes its meaning.
 //!
 //! LB00 reading, LB01 runbooks, LB02 expressions, LB03 groups, LB04 targets, LB05 regions,
-//! LB06 drill schedules, LB07 channels, LB08 isolated drills, LB09 drill policies, LB10 anchors, LB11 assurance calendars.
+//! LB06 drill schedules, LB07 channels, LB08 isolated drills, LB09 drill policies, LB10 anchors, LB11 assurance calendars,
+//! LB12 controls that drills compare.
 
 use std::fmt;
 
@@ -353,6 +354,13 @@ codes! {
         "An item of an assurance calendar has a name of small letters, digits and hyphens, at most one of `everyDays` and \
         `everyMonths`, and an owner who answers for it. Without a period an assessment and an audit are due every 12 months, a \
         penetration test every 6 and a scan every month.";
+    BadControlCheck = "LB1201", Error, "check of a control that tells nothing",
+        "Each drill compares the controls of both regions. A check needs something to look at (a program, addresses, probes) in \
+        every region that serves; rules that are declared need a program that prints those in force. One that looks at a \
+        single side would be *not checked* for ever, and look like care.";
+    BadControlException = "LB1202", Error, "exception that excepts everything, or says nothing",
+        "An exception lets a difference between the regions stand. It names a text that only that difference holds, says why \
+        it is meant, and may end on a day (UTC, `YYYY-MM-DD`). It is shown in every report, because an auditor asks for it.";
 }
 
 impl Code {

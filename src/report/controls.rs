@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     evidence::Record,
-    model::{RunKind, Verb},
+    model::{Control, ControlCheck, ControlState, RunKind, Verb},
 };
 
 /// The default table, as YAML.
@@ -45,8 +45,8 @@ impl Support {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Controls {
-    /// By activity: `failover`, `failback`, `switchover`, `rehearsal`, `findings`, `ledger`, `restore`, `parity`, `readiness`,
-    /// `signoff`. Others may be named; no run supports them.
+    /// By activity: `failover`, `failback`, `switchover`, `rehearsal`, `ledger`, `restore`, `parity`, `readiness`, `signoff`, and the
+    /// controls that drills compare (`encryptionAtRest`, `revocation`, …). Others may be named; no run supports them.
     pub activities: BTreeMap<String, Vec<Support>>,
 }
 
@@ -93,6 +93,7 @@ fn activity(record: &Record) -> &'static str {
 }
 
 /// What a run is evidence of. One that moved nothing shows no failover.
+/// What does not hold shows no control.
 fn activities(record: &Record, signed: bool, accepted: bool) -> Vec<&'static str> {
     let mut carried = Vec::new();
     let moved = |verb: Verb| verb.promotes() || verb == Verb::DnsSwitch;
@@ -104,6 +105,18 @@ fn activities(record: &Record, signed: bool, accepted: bool) -> Vec<&'static str
     }
     if accepted {
         carried.push("signoff");
+    }
+    let is = |check: &ControlCheck, state| check.state == state;
+    let holds = |checks: &[&ControlCheck]| {
+        checks.iter().any(|check| is(check, ControlState::Pass)) && !checks.iter().any(|check| is(check, ControlState::Fail))
+    };
+    if holds(&record.parity.iter().collect::<Vec<_>>()) {
+        carried.push("parity");
+    }
+    for control in Control::ALL {
+        if holds(&record.parity.iter().filter(|check| check.control == control).collect::<Vec<_>>()) {
+            carried.push(control.activity());
+        }
     }
     carried
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     evidence::{Record, Verdict},
-    model::{EventBody, Loss},
+    model::{Control, ControlState, EventBody, Loss},
     report::{
         amount,
         sheet::{Material, NOT_MEASURED, NOT_RECORDED, Section, facts, or_not_recorded, table, text},
@@ -175,22 +175,31 @@ pub(super) fn integrity(material: &Material<'_>) -> Section {
     Section::new("integrity", "Data integrity and reconciliation", blocks)
 }
 
-/// Control parity.
-pub(super) fn parity() -> Section {
-    let rows = [
-        "Encryption at rest",
-        "Encryption in transit",
-        "Access and second factor",
-        "Revoked identities",
-        "Ingress rules",
-        "Logging",
-        "Separation of tenants",
-        "Capacity",
-    ];
-    let rows = rows.map(|name| vec![name.to_owned(), "not checked".to_owned()]).to_vec();
+/// Control parity: what was compared, and what nobody looked at.
+pub(super) fn parity(material: &Material<'_>) -> Section {
+    let checks = &material.record.parity;
+    let mut rows = Vec::new();
+    for control in Control::ALL {
+        let mine: Vec<_> = checks.iter().filter(|check| check.control == control).collect();
+        if mine.is_empty() {
+            let blank = || String::new();
+            rows.push(vec![control.to_string(), blank(), blank(), blank(), ControlState::NotChecked.words().into(), blank()]);
+        }
+        rows.extend(mine.into_iter().map(|check| {
+            vec![
+                control.to_string(),
+                check.what(),
+                check.source.clone(),
+                check.destination.clone(),
+                check.state.words().to_owned(),
+                check.why.clone().unwrap_or_default(),
+            ]
+        }));
+    }
+    let columns = ["Control", "Of", "Source", "Destination", "State", "Why"];
     Section::new(
         "parity",
         "Control parity of source and destination",
-        vec![table("Control parity", &["Control", "State"], rows, "")],
+        vec![table("Control parity", &columns, rows, "")],
     )
 }

@@ -30,7 +30,7 @@ pub(super) fn all(material: &Material<'_>) -> Vec<Section> {
         course::timeline(material),
         measured::measurements(material),
         measured::integrity(material),
-        measured::parity(),
+        measured::parity(material),
         findings(material),
         Section::new(
             "lessons",
