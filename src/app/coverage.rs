@@ -18,7 +18,7 @@ use super::{
     tidings::Tidings,
 };
 use crate::{
-    decide::programme::{Force, GroupFacts, Overdue, Preparedness, RULE, Score, Standing, Trial, day, score, standing},
+    decide::programme::{Compared, Force, GroupFacts, Overdue, Preparedness, RULE, Score, Standing, Trial, day, score, standing},
     evidence::{Action, Severity, audit::Flaw},
     manifest::{self, Finding, Kind as _, Severity as Grave},
     meter::{LastTrial, ProgrammeFigures, RequirementFigures},
@@ -80,6 +80,9 @@ pub struct Covered {
     /// The runs that moved it, newest first.
     #[serde(skip)]
     moved: Vec<(RunId, bool)>,
+    /// The newest drill that compared controls, and what it found.
+    #[serde(skip)]
+    compared: Option<(RunId, Compared)>,
     #[serde(skip)]
     ready: Option<Preparedness>,
 }
@@ -290,9 +293,16 @@ fn covered(asked: &Asked, past: &Past, papers: Option<&Papers>, ready: Preparedn
         tier: asked.tier,
         unprotected: requirements.is_empty(),
         requirements,
+        compared: newest_comparison(trials),
         moved: moved.into_iter().map(|trial| (trial.run.clone(), trial.met())).collect(),
         ready: Some(ready),
     }
+}
+
+fn newest_comparison(trials: &[Trial]) -> Option<(RunId, Compared)> {
+    let comparing = trials.iter().filter_map(|trial| Some((trial, trial.compared.clone()?)));
+    let newest = comparing.max_by_key(|(trial, _)| (trial.ended, trial.run.number));
+    newest.map(|(trial, compared)| (trial.run.clone(), compared))
 }
 
 fn whole_score(groups: &[Covered], actions: &[Action], until: Date) -> Option<Score> {
@@ -303,6 +313,7 @@ fn whole_score(groups: &[Covered], actions: &[Action], until: Date) -> Option<Sc
             tier: group.tier,
             standings: &group.requirements,
             moved: group.moved.clone(),
+            compared: group.compared.clone(),
             ready: group.ready.clone().unwrap_or_else(|| Preparedness::Unknown("it was not looked at".into())),
         })
         .collect();

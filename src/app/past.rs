@@ -7,13 +7,13 @@ use jiff::civil::Date;
 
 use super::{App, AppError, Entered, bookkeeping::ledger};
 use crate::{
-    decide::programme::{Grant, Pins, Said, Shown, Trial, day},
+    decide::programme::{Compared, Grant, Pins, Said, Shown, Trial, day},
     evidence::{
         Bearing, Conclusion, FollowUp, Judgement, Record, Verdict,
         later::{Opinion, SignOff},
         statement::{Blob, What},
     },
-    model::{Direction, DrillMode, EventBody, GroupName, Plan, RegionName, RunId, RunKind},
+    model::{Control, ControlState, Direction, DrillMode, EventBody, GroupName, Plan, RegionName, RunId, RunKind},
     port::{Ledger as _, LedgerError},
 };
 
@@ -152,9 +152,26 @@ fn trial(run: &RunId, begun: &Begun, ended: jiff::Timestamp, record: Option<&Rec
         shown: record.map_or_else(|| Shown::Inconclusive("the ledger has no record of it".into()), shown),
         time_met: record.and_then(|record| met(record.measures.recovery_time.verdict)),
         loss_met: record.and_then(|record| met(record.measures.recovery_point.verdict)),
+        compared: record.and_then(compared),
         pins: plan.zip(record).map(|(plan, record)| pins(plan, &record.version)),
         said: Vec::new(),
     }
+}
+
+/// What the drill's comparison of controls found. A control of which nothing was told counts as not checked.
+fn compared(record: &Record) -> Option<Compared> {
+    if record.parity.is_empty() {
+        return None;
+    }
+    let count = |state| record.parity.iter().filter(|check| check.state == state).count();
+    let untold = Control::ALL.iter().filter(|control| !record.parity.iter().any(|check| check.control == **control));
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let failed = record.parity.iter().filter(|check| check.state == ControlState::Fail);
+    Some(Compared {
+        passed: number(count(ControlState::Pass)),
+        unchecked: number(count(ControlState::NotChecked) + untold.count()),
+        failed: failed.map(|check| format!("{} of {}", check.control, check.what())).collect(),
+    })
 }
 
 /// What a plan pins of what it shows.

@@ -82,6 +82,7 @@ pub(super) fn requirements(document: &Document<DrillPolicySpec>) -> Result<Vec<R
                 verdicts: spec.valid_if.verdicts.clone(),
                 recovery_time_met: spec.valid_if.recovery_time_met,
                 recovery_point_met: spec.valid_if.recovery_point_met,
+                parity: spec.valid_if.parity,
                 signed_off_within_days: spec.valid_if.signed_off_within_days,
             },
             retest_within_days: retest,

@@ -35,7 +35,9 @@ pub use id::{
 pub use isolation::{Isolation, LeftOut};
 pub use objective::{Objectives, Phase};
 pub use plan::{BadPlan, Digest, DrillPolicy, OnFailure, Plan, PlanStep, Retry, StepIndex, Undo};
-pub use programme::{Acceptable, Asked, Change, Direction, Directions, Exercise, Requirement, Tier, Validity};
+pub use programme::{
+    Acceptable, Asked, Change, Direction, Directions, Exercise, ParityAsked, Requirement, Tier, Validity,
+};
 pub use report::{Judged, MarkerSeen, ObserverReport, ProbeSeen, ProbeState, VerdictSeen};
 pub use run::{IllegalEvent, Outcome, PauseReason, Run, RunKind, RunState};
 pub use signature::{PersonSignature, Proof, Purpose, statement};

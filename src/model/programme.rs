@@ -145,6 +145,18 @@ pub enum Acceptable {
     PassedWithFindings,
 }
 
+/// Which drills count by what the comparison of controls found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum ParityAsked {
+    /// Whatever it found; what protects data fails the drill itself all the same.
+    Any,
+    /// No control differs. One that was not checked does not count against it.
+    #[default]
+    NoFail,
+    /// Controls were compared, every one that was declared or told was checked, and none differs.
+    AllChecked,
+}
+
 /// What makes a drill count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -155,6 +167,8 @@ pub struct Validity {
     pub recovery_time_met: bool,
     /// Of a run that moved the group: its loss was measured and met.
     pub recovery_point_met: bool,
+    /// What the comparison of controls found.
+    pub parity: ParityAsked,
     /// Somebody signed its record off at most so many calendar days after its end; `None`: nobody has to.
     pub signed_off_within_days: Option<u32>,
 }

@@ -6,7 +6,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Acceptable, Change, Directions, Exercise, GroupName, RequirementName};
+use crate::model::{Acceptable, Change, Directions, Exercise, GroupName, ParityAsked, RequirementName};
 
 /// Which drills protection groups must show, how often, and what makes one count. What comes of it is shown by `lifeboat evidence
 /// coverage`; nothing is started by it (that is a `DrillSchedule`).
@@ -96,6 +96,9 @@ pub struct ValidIf {
     /// Of a run that moved the group: its data loss was measured, and met its objective. Default true.
     #[serde(default = "yes")]
     pub recovery_point_met: bool,
+    /// What the comparison of controls found; default `NoFail`.
+    #[serde(default)]
+    pub parity: ParityAsked,
     /// A person must sign the record off at most so many calendar days (UTC) after the end, 1 to 365; default: nobody has to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 365))]
@@ -104,7 +107,7 @@ pub struct ValidIf {
 
 impl Default for ValidIf {
     fn default() -> Self {
-        Self { verdicts: both(), recovery_time_met: true, recovery_point_met: true, signed_off_within_days: None }
+        Self { verdicts: both(), recovery_time_met: true, recovery_point_met: true, parity: ParityAsked::default(), signed_off_within_days: None }
     }
 }
 

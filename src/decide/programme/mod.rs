@@ -19,10 +19,11 @@ use std::collections::BTreeMap;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use serde::Serialize;
 
-pub use score::{GroupFacts, Overdue, Part, Preparedness, Score, score};
+pub use score::{Compared, GroupFacts, Overdue, Part, Preparedness, Score, score};
 
 use crate::model::{
-    Acceptable, Actor, Change, Digest, Direction, Directions, DrillMode, Exercise, Requirement, RunId, RunKind,
+    Acceptable, Actor, Change, Digest, Direction, Directions, DrillMode, Exercise, ParityAsked, Requirement, RunId,
+    RunKind,
 };
 
 /// The rule by which days are counted, as it is printed.
@@ -87,6 +88,8 @@ pub struct Trial {
     pub time_met: Option<bool>,
     /// Its loss met its objective; `None`: it was not measured.
     pub loss_met: Option<bool>,
+    /// What its comparison of controls found; `None`: it made none.
+    pub compared: Option<Compared>,
     /// What it showed; `None`: its record cannot be read.
     pub pins: Option<Pins>,
     /// What persons said of its record, in order.
@@ -400,7 +403,25 @@ fn counts(asked: &Requirement, trial: &Trial, as_of: Date) -> Counts {
             Some(_) | None => {}
         }
     }
+    if let Some(why) = unlike(rules.parity, trial) {
+        return Counts::No(why);
+    }
     rules.signed_off_within_days.map_or(Counts::Yes, |days| signed(trial, after(day(trial.ended), days), as_of))
+}
+
+/// Why the controls that a trial compared are not enough. Real events compare none.
+fn unlike(asked: ParityAsked, trial: &Trial) -> Option<String> {
+    match (asked, &trial.compared) {
+        (ParityAsked::Any, _) | (ParityAsked::NoFail, None) => None,
+        (_, Some(compared)) if !compared.failed.is_empty() => {
+            Some(format!("controls differ between the regions: {}", compared.failed.join("; ")))
+        }
+        (ParityAsked::AllChecked, Some(compared)) if compared.unchecked > 0 => {
+            Some(format!("{} controls were not checked", compared.unchecked))
+        }
+        (ParityAsked::AllChecked, None) if trial.drill.is_some() => Some("it compared no controls".to_owned()),
+        (ParityAsked::NoFail | ParityAsked::AllChecked, _) => None,
+    }
 }
 
 /// The last word of each person counts. One who dissents is not outvoted.

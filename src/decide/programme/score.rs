@@ -33,6 +33,17 @@ pub enum Preparedness {
     Unknown(String),
 }
 
+/// What a drill's comparison of controls found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Compared {
+    /// Checks that passed.
+    pub passed: u32,
+    /// What nobody could tell, and controls of which nothing was told at all.
+    pub unchecked: u32,
+    /// What differs.
+    pub failed: Vec<String>,
+}
+
 /// What the score rests on, for one group.
 #[derive(Debug, Clone)]
 pub struct GroupFacts<'a> {
@@ -44,6 +55,8 @@ pub struct GroupFacts<'a> {
     pub standings: &'a [Standing],
     /// The runs that moved it, the newest first, and whether each met both objectives by measurement.
     pub moved: Vec<(RunId, bool)>,
+    /// The newest drill that compared the controls of both regions, and what it found.
+    pub compared: Option<(RunId, Compared)>,
     /// Whether a failover would work now.
     pub ready: Preparedness,
 }
@@ -97,7 +110,7 @@ pub fn score(groups: &[GroupFacts<'_>], overdue: &[Overdue]) -> Option<Score> {
     if groups.is_empty() {
         return None;
     }
-    let parts = vec![coverage(groups), objectives(groups), readiness(groups), parity(), actions(overdue)];
+    let parts = vec![coverage(groups), objectives(groups), readiness(groups), parity(groups), actions(overdue)];
     let capped: Vec<String> = groups.iter().filter(|group| group.tier <= Tier(1)).flat_map(missing).collect();
     let sum: u32 = parts.iter().map(|part| part.points).sum();
     let points = if capped.is_empty() { sum } else { sum.min(CAP) };
@@ -177,8 +190,26 @@ fn readiness(groups: &[GroupFacts<'_>]) -> Part {
     Part { name: "live readiness", points: share(ready, READINESS, all), of: READINESS, lost }
 }
 
-fn parity() -> Part {
-    Part { name: "control parity", points: 0, of: PARITY, lost: vec!["not checked".into()] }
+/// By the newest drill of each group that compared. What is not checked is lost, as what differs is.
+fn parity(groups: &[GroupFacts<'_>]) -> Part {
+    // In thousandths of a group's weight: a group with many checks counts as much as one with few.
+    const WHOLE: u32 = 1_000;
+    let (mut held, mut all, mut lost) = (0, 0, Vec::new());
+    for group in groups {
+        let weight = group.tier.weight();
+        all += weight * WHOLE;
+        let Some((run, compared)) = &group.compared else {
+            lost.push(format!("{}: not checked: no drill compared the controls of its regions", group.group));
+            continue;
+        };
+        let failed = u32::try_from(compared.failed.len()).unwrap_or(u32::MAX);
+        held += weight * share(compared.passed, WHOLE, compared.passed + compared.unchecked + failed);
+        lost.extend(compared.failed.iter().map(|what| format!("{run}: {what}")));
+        if compared.unchecked > 0 {
+            lost.push(format!("{run}: {} controls were not checked; lifeboat evidence report {run}", compared.unchecked));
+        }
+    }
+    Part { name: "control parity", points: share(held, PARITY, all), of: PARITY, lost }
 }
 
 fn actions(overdue: &[Overdue]) -> Part {

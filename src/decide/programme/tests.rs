@@ -16,6 +16,7 @@ fn asked() -> Requirement {
             verdicts: [Acceptable::Passed, Acceptable::PassedWithFindings].into_iter().collect(),
             recovery_time_met: true,
             recovery_point_met: true,
+            parity: ParityAsked::NoFail,
             signed_off_within_days: None,
         },
         retest_within_days: 30,
@@ -43,6 +44,7 @@ fn trial(number: u64, ended: &str) -> Trial {
         shown: Shown::Passed,
         time_met: Some(true),
         loss_met: Some(true),
+        compared: None,
         pins: Some(pins()),
         said: Vec::new(),
     }
@@ -335,11 +337,20 @@ fn the_score_is_the_sum_of_its_parts_and_says_what_lost_points() {
         tier: Tier(1),
         standings,
         moved: vec![(run(4), true), (run(3), true), (run(2), true), (run(1), false)],
+        compared: None,
         ready,
     };
     let whole = score(&[facts(&current, well())], &[]).unwrap();
     assert_eq!((whole.points, whole.ready), (90, true), "parity is not checked, and lost: {whole:?}");
-    assert_eq!(whole.parts[3].lost, ["not checked"]);
+    assert_eq!(whole.parts[3].lost, ["orders: not checked: no drill compared the controls of its regions"]);
+
+    // Eight of ten hold: one differs, and of one nobody can tell.
+    let compared = Compared { passed: 8, unchecked: 1, failed: vec!["versions of orders-db: server".into()] };
+    let told = GroupFacts { compared: Some((run(4), compared)), ..facts(&current, well()) };
+    let told = score(&[told], &[]).unwrap();
+    assert_eq!((told.points, told.parts[3].points), (98, 8));
+    assert_eq!(told.parts[3].lost[0], "orders-4: versions of orders-db: server");
+    assert!(told.parts[3].lost[1].contains("1 controls were not checked"), "{told:?}");
 
     let worried = Preparedness::Seen { blocks: Vec::new(), worries: 2 };
     assert_eq!(score(&[facts(&current, worried)], &[]).unwrap().points, 80);
@@ -352,7 +363,7 @@ fn the_score_is_the_sum_of_its_parts_and_says_what_lost_points() {
     assert_eq!(score(&[facts(&current, well())], &[late(false), late(true)]).unwrap().points, 80);
 
     // A group of tier 3 without a policy costs one part in five, and no cap.
-    let other = GroupFacts { group: &wiki, tier: Tier(3), standings: &[], moved: Vec::new(), ready: well() };
+    let other = GroupFacts { group: &wiki, tier: Tier(3), standings: &[], moved: Vec::new(), compared: None, ready: well() };
     let both = score(&[facts(&current, well()), other], &[]).unwrap();
     assert_eq!(both.parts[0].points, 32);
     assert_eq!(both.parts[1].points, 15, "three of four");
@@ -373,7 +384,7 @@ fn a_group_of_tier_one_that_is_not_drilled_is_not_ready_whatever_the_rest_says()
         let many = [vec![kept.clone(); 9], vec![bad]].concat();
         let facts = |tier, standings| {
             let moved = vec![(run(1), true)];
-            GroupFacts { group: &orders, tier, standings, moved, ready: well() }
+            GroupFacts { group: &orders, tier, standings, moved, compared: None, ready: well() }
         };
         let capped = score(&[facts(Tier(1), &many)], &[]).unwrap();
         assert_eq!((capped.points, capped.ready), (49, false), "{word}");
@@ -381,8 +392,40 @@ fn a_group_of_tier_one_that_is_not_drilled_is_not_ready_whatever_the_rest_says()
         let lower = score(&[facts(Tier(2), &many)], &[]).unwrap();
         assert_eq!((lower.points, lower.ready), (86, true), "{word}: 9 of 10, and no cap below tier 1");
     }
-    let bare = GroupFacts { group: &orders, tier: Tier(1), standings: &[], moved: Vec::new(), ready: well() };
+    let bare = GroupFacts { group: &orders, tier: Tier(1), standings: &[], moved: Vec::new(), compared: None, ready: well() };
     assert_eq!(score(&[bare], &[]).unwrap().capped, ["orders is UNPROTECTED"]);
+}
+
+#[test]
+fn a_drill_that_found_a_control_lost_does_not_count_unless_the_policy_says_so() {
+    let with = |failed: &[&str], unchecked| {
+        let failed = failed.iter().map(|what| (*what).to_owned()).collect();
+        let compared = Some(Compared { passed: 5, unchecked, failed });
+        Trial { compared, ..trial(1, "2026-03-01T12:00:00Z") }
+    };
+    let asked = |parity| Requirement { valid: Validity { parity, ..asked().valid }, ..asked() };
+    let [any, no_fail, all] = [ParityAsked::Any, ParityAsked::NoFail, ParityAsked::AllChecked].map(asked);
+    let bare = || trial(1, "2026-03-01T12:00:00Z");
+    let lost = || with(&["versions of db: server"], 0);
+    for (story, trial, policy, counts) in [
+        ("nothing compared", bare(), &no_fail, true),
+        ("nothing compared, and all is asked for", bare(), &all, false),
+        ("all holds", with(&[], 0), &all, true),
+        ("something was not checked", with(&[], 2), &no_fail, true),
+        ("something was not checked, and all is asked for", with(&[], 2), &all, false),
+        ("something differs", lost(), &no_fail, false),
+        ("something differs, whatever it is", lost(), &any, true),
+    ] {
+        let found = standing(policy, &[trial], &[], &force(), on("2026-03-02"));
+        let expected = if counts { Status::Current } else { Status::Failed };
+        assert_eq!(found.status, expected, "{story}: {:?}", found.why);
+    }
+    let found = standing(&no_fail, &[lost()], &[], &force(), on("2026-03-02"));
+    assert!(found.why[0].contains("controls differ between the regions: versions of db: server"), "{:?}", found.why);
+    // A real failover compares none, and is no drill.
+    let real = Trial { drill: None, ..bare() };
+    let all = Requirement { counts_real_events: true, ..all };
+    assert_eq!(status(&all, &[real], "2026-03-02"), Status::Current);
 }
 
 fn any_trial() -> impl Strategy<Value = Trial> {
