@@ -18,7 +18,9 @@ use super::{
     tidings::Tidings,
 };
 use crate::{
-    decide::programme::{Compared, Force, GroupFacts, Overdue, Preparedness, RULE, Score, Standing, Trial, day, score, standing},
+    decide::programme::{
+        Compared, Force, GroupFacts, Overdue, Preparedness, RULE, Score, Standing, Trial, day, score, standing,
+    },
     evidence::{Action, Severity, audit::Flaw},
     manifest::{self, Finding, Kind as _, Severity as Grave},
     meter::{LastTrial, ProgrammeFigures, RequirementFigures},

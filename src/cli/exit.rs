@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    app::{AppError, Fault},
+    app::{AppError, Fault, Rested},
     decide::Rest,
     model::{Outcome, PauseReason},
 };
@@ -63,6 +63,14 @@ impl Exit {
             Fault::Usage => Self::Usage,
             Fault::Refused => Self::Refused,
             Fault::Unavailable => Self::Unavailable,
+        }
+    }
+
+    /// For a run that came to rest, with what its record says: a drill that found the destination less protected is no success.
+    pub(super) fn of_rested(rested: &Rested) -> Self {
+        match Self::of_rest(&rested.rest) {
+            Self::Success if rested.record.controls_lost().next().is_some() => Self::Failure,
+            exit => exit,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{app::Rested, decide::Rest, evidence::Measures, model::DrillMode};
 
 /// Says how the run came to rest, and gives the code.
 pub(super) fn finish(desk: &Desk, rested: &Rested) -> Exit {
-    let exit = Exit::of_rest(&rested.rest);
+    let exit = Exit::of_rested(rested);
     match desk.screen.format {
         Format::Json => desk.screen.json(&described(rested)),
         Format::Text => people(&desk.screen, rested),
@@ -26,7 +26,7 @@ pub(super) fn described(rested: &Rested) -> Value {
     json!({
         "run": rested.run.id,
         "rest": rest(&rested.rest),
-        "exit": Exit::of_rest(&rested.rest).code(),
+        "exit": Exit::of_rested(rested).code(),
         "file": rested.kept.as_ref().map(|kept| &kept.file),
         "advice": advice::of_run(&rested.run),
         "record": rested.record,
@@ -37,7 +37,7 @@ pub(super) fn described(rested: &Rested) -> Value {
 fn people(screen: &Screen, rested: &Rested) {
     let (run, record) = (&rested.run, &rested.record);
     let word = rest(&rested.rest).word;
-    let tone = if Exit::of_rest(&rested.rest) == Exit::Success { Tone::Good } else { Tone::Warn };
+    let tone = if Exit::of_rested(rested) == Exit::Success { Tone::Good } else { Tone::Warn };
     let plan = run.plan();
     let rehearsal = match run.opened.drill_mode() {
         None | Some(DrillMode::Live) => "",
@@ -53,6 +53,9 @@ fn people(screen: &Screen, rested: &Rested) {
     }
     if run.closed().is_some() && !run.opened.rehearsal {
         measures(screen, &record.measures);
+    }
+    for line in record::parity(&record.parity) {
+        screen.line(format_args!("  {line}"));
     }
     if let Some(kept) = &rested.kept {
         screen.line(format_args!("  record         {}", kept.file.display()));

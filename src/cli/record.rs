@@ -3,7 +3,7 @@
 use super::screen::{Screen, Tone, columns, tint};
 use crate::{
     evidence::{self, Measures, Record, StepRecord, Verdict},
-    model::PersonSignature,
+    model::{ControlCheck, ControlState, PersonSignature},
 };
 
 fn verdict(verdict: Verdict) -> String {
@@ -42,6 +42,23 @@ pub(super) fn measures(measures: &Measures) -> Vec<String> {
         verdict(point.verdict),
         note(&point.note)
     ));
+    lines
+}
+
+/// The controls that a drill compared: how many hold, and all that do not. None were compared: nothing.
+pub(super) fn parity(checks: &[ControlCheck]) -> Vec<String> {
+    if checks.is_empty() {
+        return Vec::new();
+    }
+    let count = |state| checks.iter().filter(|check| check.state == state).count();
+    let (held, failed) = (count(ControlState::Pass), count(ControlState::Fail));
+    let unchecked = count(ControlState::NotChecked);
+    let mut lines = vec![format!("controls       {held} hold, {failed} differ, {unchecked} not checked")];
+    for check in checks.iter().filter(|check| check.state != ControlState::Pass) {
+        let tone = if check.state == ControlState::Fail { Tone::Bad } else { Tone::Dim };
+        let why = check.why.as_deref().unwrap_or_default();
+        lines.push(format!("  {} {} of {}: {why}", tint(tone, check.state.words()), check.control, check.what()));
+    }
     lines
 }
 
@@ -104,6 +121,12 @@ pub(super) fn draw(screen: &Screen, record: &Record) {
     screen.line(tint(Tone::Bold, "\nmeasures"));
     for line in measures(&record.measures) {
         screen.line(line);
+    }
+    if !record.parity.is_empty() {
+        screen.line(tint(Tone::Bold, "\ncontrols of both regions"));
+        for line in parity(&record.parity) {
+            screen.line(line);
+        }
     }
     screen.line(tint(Tone::Bold, "\ntimeline"));
     if let Ok(Some(run)) = crate::model::Run::replay(record.run.clone(), &record.events) {

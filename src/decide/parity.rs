@@ -168,7 +168,9 @@ impl Comparison<'_> {
             (Held::Amount { amount: s, unit }, Held::Amount { amount: d, .. }) if d < s => {
                 vec![format!("{destination} has {d} {unit}, and {source} {s}")]
             }
-            (Held::Value { said, expected }, Held::Value { said: there, .. }) if expected.is_empty() && said != there => {
+            (Held::Value { said, expected }, Held::Value { said: there, .. })
+                if expected.is_empty() && said != there =>
+            {
                 vec![format!("{destination} has {there}, and {source} {said}")]
             }
             _ => Vec::new(),
@@ -275,7 +277,12 @@ mod tests {
         Held::Value { said: said.into(), expected: expected.iter().map(|line| (*line).to_owned()).collect() }
     }
 
-    fn judged(from: Held, to: Held, least: Option<Strength>, exceptions: &[ControlException]) -> (ControlState, String) {
+    fn judged(
+        from: Held,
+        to: Held,
+        least: Option<Strength>,
+        exceptions: &[ControlException],
+    ) -> (ControlState, String) {
         let (fra, dub): (RegionName, RegionName) = ("fra".parse().unwrap(), "dub".parse().unwrap());
         let today = "2026-11-29".parse().unwrap();
         let comparison = Comparison { source: &fra, destination: &dub, least, exceptions, today };
@@ -335,10 +342,8 @@ mod tests {
         let (state, why) = judged(weak(), weak(), least, &[]);
         assert_eq!(state, Fail);
         assert_eq!(why, "dub has AES-128, and Aes256 is asked for; fra has AES-128, and Aes256 is asked for");
-        let ingress = |declared: &[&str], observed: &[&str]| Held::Declared {
-            declared: set(declared),
-            observed: set(observed),
-        };
+        let ingress =
+            |declared: &[&str], observed: &[&str]| Held::Declared { declared: set(declared), observed: set(observed) };
         assert_eq!(judged(ingress(&["443"], &["443"]), ingress(&["443"], &["443"]), None, &[]).0, Pass);
         let (state, why) = judged(ingress(&["443"], &["443"]), ingress(&["443"], &["22"]), None, &[]);
         assert_eq!(state, Fail);

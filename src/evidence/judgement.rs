@@ -193,7 +193,8 @@ fn differs(record: &Record, at: usize, check: &ControlCheck) -> Option<Finding> 
     if check.state != ControlState::Fail {
         return None;
     }
-    let bearing = if record.drill_mode().is_some() && check.control.protects() { Bearing::Fails } else { Bearing::Noted };
+    let bearing =
+        if record.drill_mode().is_some() && check.control.protects() { Bearing::Fails } else { Bearing::Noted };
     let severity = if check.control.protects() { Severity::High } else { Severity::Medium };
     let why = check.why.as_deref().unwrap_or("the regions differ");
     Some(raw(severity, bearing, format!("{} of {}: {why}", check.control, check.what()), format!("/parity/{at}")))

@@ -13,8 +13,9 @@ use super::{
     timeline::{Row, timeline},
 };
 use crate::model::{
-    Actor, CommandBody, ControlCheck, Digest, DrillMode, Event, EventBody, Firing, GroupName, IllegalEvent, Loss, Objectives,
-    Outcome, PersonSignature, RegionName, Risk, Run, RunId, RunKind, RunbookName, StepName, StepState, TargetName, Verb,
+    Actor, CommandBody, ControlCheck, ControlState, Digest, DrillMode, Event, EventBody, Firing, GroupName,
+    IllegalEvent, Loss, Objectives, Outcome, PersonSignature, RegionName, Risk, Run, RunId, RunKind, RunbookName,
+    StepName, StepState, TargetName, Verb,
 };
 
 /// `apiVersion` of a record.
@@ -204,6 +205,12 @@ impl Record {
     /// How far it went, where it is a drill. Records from before this word say it by `rehearsal` alone.
     pub fn drill_mode(&self) -> Option<DrillMode> {
         self.drill.or(self.rehearsal.then_some(DrillMode::Rehearse))
+    }
+
+    /// The controls that a drill found lost on the destination, of those that protect data: the drill has failed by them.
+    pub fn controls_lost(&self) -> impl Iterator<Item = &ControlCheck> {
+        let lost = |check: &&ControlCheck| check.state == ControlState::Fail && check.control.protects();
+        self.parity.iter().filter(move |check| self.drill_mode().is_some() && lost(check))
     }
 
     /// The run that it is about, folded from its journal.

@@ -108,7 +108,8 @@ fn activities(record: &Record, signed: bool, accepted: bool) -> Vec<&'static str
     }
     let is = |check: &ControlCheck, state| check.state == state;
     let holds = |checks: &[&ControlCheck]| {
-        checks.iter().any(|check| is(check, ControlState::Pass)) && !checks.iter().any(|check| is(check, ControlState::Fail))
+        checks.iter().any(|check| is(check, ControlState::Pass))
+            && !checks.iter().any(|check| is(check, ControlState::Fail))
     };
     if holds(&record.parity.iter().collect::<Vec<_>>()) {
         carried.push("parity");

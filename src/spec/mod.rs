@@ -23,9 +23,7 @@ mod target;
 
 pub use anchor::{AnchorKind, EvidenceAnchor, EvidenceAnchorSpec, TimestampAnchor, WitnessAnchor};
 pub use assurance::{AssuranceCalendar, AssuranceCalendarSpec, AssuranceItemSpec, AssuranceKind};
-pub use control::{
-    ControlException, ControlProgram, ControlsSpec, IngressSpec, ReachSpec, TenantProbes, TenantSpec,
-};
+pub use control::{ControlException, ControlProgram, ControlsSpec, IngressSpec, ReachSpec, TenantProbes, TenantSpec};
 pub use drill::{
     BlackoutKind, BlackoutSpec, ConcurrencyPolicy, DatesBlackout, Day, DrillSchedule, DrillScheduleSpec,
     HistoryLimitSpec, WeeklyBlackout,

@@ -107,7 +107,13 @@ pub struct ValidIf {
 
 impl Default for ValidIf {
     fn default() -> Self {
-        Self { verdicts: both(), recovery_time_met: true, recovery_point_met: true, parity: ParityAsked::default(), signed_off_within_days: None }
+        Self {
+            verdicts: both(),
+            recovery_time_met: true,
+            recovery_point_met: true,
+            parity: ParityAsked::default(),
+            signed_off_within_days: None,
+        }
     }
 }
 

@@ -31,6 +31,7 @@ mod matrix;
 mod memory;
 mod meter;
 mod notify;
+mod parity;
 mod persons;
 mod postgres;
 mod probe;

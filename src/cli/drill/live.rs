@@ -47,7 +47,7 @@ fn ended(desk: &Desk, lived: &Lived) -> Exit {
         Format::Json => {
             let both: Vec<_> = runs().map(finish::described).collect();
             desk.screen.json(&json!({ "runs": both, "aborted": lived.aborted }));
-            runs().map(|rested| Exit::of_rest(&rested.rest)).collect()
+            runs().map(Exit::of_rested).collect()
         }
     };
     if lived.back.is_none() {

@@ -206,7 +206,10 @@ fn parity(groups: &[GroupFacts<'_>]) -> Part {
         held += weight * share(compared.passed, WHOLE, compared.passed + compared.unchecked + failed);
         lost.extend(compared.failed.iter().map(|what| format!("{run}: {what}")));
         if compared.unchecked > 0 {
-            lost.push(format!("{run}: {} controls were not checked; lifeboat evidence report {run}", compared.unchecked));
+            lost.push(format!(
+                "{run}: {} controls were not checked; lifeboat evidence report {run}",
+                compared.unchecked
+            ));
         }
     }
     Part { name: "control parity", points: share(held, PARITY, all), of: PARITY, lost }

@@ -363,7 +363,8 @@ fn the_score_is_the_sum_of_its_parts_and_says_what_lost_points() {
     assert_eq!(score(&[facts(&current, well())], &[late(false), late(true)]).unwrap().points, 80);
 
     // A group of tier 3 without a policy costs one part in five, and no cap.
-    let other = GroupFacts { group: &wiki, tier: Tier(3), standings: &[], moved: Vec::new(), compared: None, ready: well() };
+    let other =
+        GroupFacts { group: &wiki, tier: Tier(3), standings: &[], moved: Vec::new(), compared: None, ready: well() };
     let both = score(&[facts(&current, well()), other], &[]).unwrap();
     assert_eq!(both.parts[0].points, 32);
     assert_eq!(both.parts[1].points, 15, "three of four");
@@ -392,7 +393,8 @@ fn a_group_of_tier_one_that_is_not_drilled_is_not_ready_whatever_the_rest_says()
         let lower = score(&[facts(Tier(2), &many)], &[]).unwrap();
         assert_eq!((lower.points, lower.ready), (86, true), "{word}: 9 of 10, and no cap below tier 1");
     }
-    let bare = GroupFacts { group: &orders, tier: Tier(1), standings: &[], moved: Vec::new(), compared: None, ready: well() };
+    let bare =
+        GroupFacts { group: &orders, tier: Tier(1), standings: &[], moved: Vec::new(), compared: None, ready: well() };
     assert_eq!(score(&[bare], &[]).unwrap().capped, ["orders is UNPROTECTED"]);
 }
 

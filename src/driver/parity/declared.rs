@@ -71,8 +71,7 @@ impl Declared<'_> {
     async fn tenant(&self, spec: &TenantSpec, region: &RegionName) -> Reading {
         let held = match spec.by_region.iter().find(|probes| probes.region == *region) {
             Some(probes) => {
-                let (own, other) =
-                    tokio::join!(self.prober.probe(&probes.own), self.prober.probe(&probes.other));
+                let (own, other) = tokio::join!(self.prober.probe(&probes.own), self.prober.probe(&probes.other));
                 observe::separated(&own, &other)
             }
             None => Held::Untold("nothing is declared for it".into()),

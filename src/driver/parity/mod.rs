@@ -112,9 +112,22 @@ impl Driver for Parity {
         Box::pin(self.look(call))
     }
 
-    /// A look leaves nothing to do.
-    fn act<'a>(&'a self, _: &'a Permit, _: &'a Call) -> BoxFuture<'a, Attempt> {
-        Box::pin(async { Attempt::NotApplied { why: "controls are compared, and never set".into(), retry: false } })
+    /// Another look: there is nothing else to do.
+    fn act<'a>(&'a self, permit: &'a Permit, call: &'a Call) -> BoxFuture<'a, Attempt> {
+        Box::pin(async move {
+            if let Some(refusal) = descriptor(call.verb).and_then(|facts| facts.refusal(&call.with)) {
+                return refusal;
+            }
+            if !permit.live() {
+                return Attempt::NotApplied { why: "the lease was lost before the look".into(), retry: false };
+            }
+            match self.look(call).await {
+                Observed::Already { facts, output } => Attempt::Applied { output, facts },
+                Observed::Refused { found, .. } => Attempt::NotApplied { why: found, retry: false },
+                Observed::Ready { .. } => Attempt::NotApplied { why: "there is nothing to do".into(), retry: false },
+                Observed::Unknown { why } => Attempt::Unknown { why },
+            }
+        })
     }
 
     fn undo<'a>(&'a self, _: &'a Permit, _: &'a Call) -> BoxFuture<'a, Attempt> {

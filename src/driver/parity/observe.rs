@@ -53,9 +53,7 @@ fn why(health: &Health) -> &str {
 /// A refusal counts only while the tenant's own data is served.
 pub(super) fn separated(own: &Health, other: &Health) -> Held {
     match (own.serves(), other) {
-        (false, _) => {
-            Held::Untold(format!("its own data is not served, so a refusal proves nothing: {}", why(own)))
-        }
+        (false, _) => Held::Untold(format!("its own data is not served, so a refusal proves nothing: {}", why(own))),
         (true, Health::Healthy { .. } | Health::Degraded { .. }) => {
             Held::Holds { holds: true, said: "its own data is served, the other's refused".into() }
         }

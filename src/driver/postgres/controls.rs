@@ -42,7 +42,8 @@ const ROLES: &str = "SELECT rolname, rolcanlogin AND coalesce(rolvaliduntil > no
 const SETTINGS: &str = "SELECT name || ' = ' || setting AS line FROM pg_settings \
     WHERE name IN ('log_connections', 'log_disconnections', 'log_statement', 'log_destination', 'shared_preload_libraries', 'pgaudit.log')";
 
-const ABOUT: &str = "SELECT current_setting('server_version_num')::int AS version, current_setting('max_connections')::int8 AS room";
+const ABOUT: &str =
+    "SELECT current_setting('server_version_num')::int AS version, current_setting('max_connections')::int8 AS room";
 
 /// Installed, and there to be loaded on this very server.
 const LOADED: &str = "SELECT e.extname || ' ' || e.extversion AS line FROM pg_extension e \

@@ -45,13 +45,8 @@ impl Controls for S3 {
     fn read<'a>(&'a self, region: &'a RegionName) -> BoxFuture<'a, Result<Vec<Reading>, String>> {
         Box::pin(async move {
             let bucket = self.member(region).map_err(|trouble| trouble.to_string())?;
-            let (transit, default, marker, public, policy) = tokio::join!(
-                transit(bucket),
-                encryption(bucket),
-                marker(bucket),
-                public(bucket),
-                bucket.policy()
-            );
+            let (transit, default, marker, public, policy) =
+                tokio::join!(transit(bucket), encryption(bucket), marker(bucket), public(bucket), bucket.policy());
             let mut readings = vec![
                 Reading::new(Control::EncryptionInTransit, CONNECTIONS, transit),
                 Reading::new(Control::EncryptionAtRest, DEFAULT, told(default)),
@@ -140,17 +135,14 @@ async fn public(bucket: &Bucket) -> Result<Held, Trouble> {
 }
 
 fn policies(policy: Result<Option<String>, Trouble>, bucket: &str) -> [Reading; 2] {
-    let statements = policy.map_err(|trouble| trouble.to_string()).and_then(|policy| {
-        policy::others(policy.as_deref()).map_err(|error| error.to_string())
-    });
+    let statements = policy
+        .map_err(|trouble| trouble.to_string())
+        .and_then(|policy| policy::others(policy.as_deref()).map_err(|error| error.to_string()));
     let (rules, principals) = match statements {
         Ok(statements) => (Held::Rules(written(&statements, bucket)), identities(&statements)),
         Err(why) => (Held::Untold(why.clone()), Held::Untold(why)),
     };
-    [
-        Reading::new(Control::Access, POLICY, rules),
-        Reading::new(Control::Revocation, PRINCIPALS, principals),
-    ]
+    [Reading::new(Control::Access, POLICY, rules), Reading::new(Control::Revocation, PRINCIPALS, principals)]
 }
 
 /// Each statement as text, in which the bucket is called the same on both sides.
@@ -164,7 +156,8 @@ fn identities(statements: &[Value]) -> Held {
     let named = |effect: &'static str| {
         statements.iter().filter(move |statement| statement.get("Effect").and_then(Value::as_str) == Some(effect))
     };
-    let everything = |statement: &&Value| words(statement.get("Action")).iter().any(|word| word == "*" || word == "s3:*");
+    let everything =
+        |statement: &&Value| words(statement.get("Action")).iter().any(|word| word == "*" || word == "s3:*");
     let disabled: BTreeSet<String> =
         named("Deny").filter(everything).flat_map(|statement| words(statement.get("Principal"))).collect();
     let let_in: BTreeSet<String> = named("Allow").flat_map(|statement| words(statement.get("Principal"))).collect();

@@ -47,7 +47,8 @@ fn runs(words: &[String]) -> bool {
 fn check_ingress(ingress: &IngressSpec, path: &Path, notes: &mut Notes<'_, ProtectionGroupSpec>) {
     if ingress.observed.is_empty() && ingress.reach.is_empty() {
         let message = format!("`{}` looks at nothing", ingress.name);
-        let help = "add `observed:`, a program that prints the rules in force, or `reach:` with what must be open and closed";
+        let help =
+            "add `observed:`, a program that prints the rules in force, or `reach:` with what must be open and closed";
         notes.add(Code::BadControlCheck, path, message, help);
     }
     if !ingress.observed.is_empty() && !runs(&ingress.observed) {
@@ -83,11 +84,7 @@ fn check_tenant(tenant: &TenantSpec, path: &Path, notes: &mut Notes<'_, Protecti
 }
 
 /// Each region is one of the group's, and those that serve are all there: a check of one side compares nothing.
-fn regions<'a>(
-    named: impl Iterator<Item = &'a RegionName>,
-    list: &Path,
-    notes: &mut Notes<'_, ProtectionGroupSpec>,
-) {
+fn regions<'a>(named: impl Iterator<Item = &'a RegionName>, list: &Path, notes: &mut Notes<'_, ProtectionGroupSpec>) {
     let spec = &notes.document.spec;
     let named: Vec<&RegionName> = named.collect();
     if named.is_empty() {

@@ -183,7 +183,14 @@ pub(super) fn parity(material: &Material<'_>) -> Section {
         let mine: Vec<_> = checks.iter().filter(|check| check.control == control).collect();
         if mine.is_empty() {
             let blank = || String::new();
-            rows.push(vec![control.to_string(), blank(), blank(), blank(), ControlState::NotChecked.words().into(), blank()]);
+            rows.push(vec![
+                control.to_string(),
+                blank(),
+                blank(),
+                blank(),
+                ControlState::NotChecked.words().into(),
+                blank(),
+            ]);
         }
         rows.extend(mine.into_iter().map(|check| {
             vec![

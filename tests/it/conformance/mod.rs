@@ -9,6 +9,7 @@ mod fake;
 mod faulty;
 mod http;
 mod lamps;
+mod parity;
 mod postgres;
 mod rfc2136;
 mod s3;
