@@ -1,11 +1,14 @@
-//! `JUnit`'s XML, as CI servers read it: one suite a run, one case a step, the measures as properties.
+//! `JUnit`'s XML, as CI servers read it: one suite a run, one case a step and one a control that was compared, the measures as properties.
 //!
 //! One more case is the verdict, so that a suite whose steps all went well and whose objective was missed is not green.
 
 use std::fmt::Write as _;
 
 use super::{amount, sheet::title};
-use crate::evidence::{Conclusion, Judgement, Record, Redacted, StepRecord};
+use crate::{
+    evidence::{Conclusion, Judgement, Record, Redacted, StepRecord},
+    model::{ControlCheck, ControlState},
+};
 
 enum Ended {
     Well,
@@ -28,6 +31,7 @@ pub(super) fn write(redacted: &Redacted) -> String {
     let record = redacted.record();
     let judgement = Judgement::of(record);
     let mut cases: Vec<Case> = record.steps.iter().map(|step| case(record, step)).collect();
+    cases.extend(record.parity.iter().map(|check| compared(record, check)));
     cases.push(verdict(record, &judgement));
     let count = |wanted: fn(&Ended) -> bool| cases.iter().filter(|case| wanted(&case.ended)).count();
     let (failures, errors, skipped) = (
@@ -83,6 +87,21 @@ fn case(record: &Record, step: &StepRecord) -> Case {
         class: format!("{}.{}", record.group, record.runbook.name),
         name: step.name.to_string(),
         ms: step.seconds.map(amount::up),
+        ended,
+    }
+}
+
+fn compared(record: &Record, check: &ControlCheck) -> Case {
+    let why = check.why.clone().unwrap_or_default();
+    let ended = match check.state {
+        ControlState::Pass => Ended::Well,
+        ControlState::Fail => Ended::Failed(why),
+        ControlState::NotChecked => Ended::Skipped(why),
+    };
+    Case {
+        class: format!("{}.controls", record.group),
+        name: format!("{} of {}", check.control, check.what()),
+        ms: None,
         ended,
     }
 }

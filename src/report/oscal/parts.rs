@@ -8,6 +8,7 @@ use super::words::{
 use crate::{
     decide::programme::Standing,
     evidence::{Action, Conclusion, Judgement, Record, Redacted, Verdict},
+    model::{ControlCheck, ControlState},
     report::{
         Banner, ReportError, Terms, section,
         sheet::{self, NOT_RECORDED},
@@ -159,7 +160,7 @@ impl<'a> Parts<'a> {
             let described = format!("{name}: {}; allowed: {objective} s; verdict: {}.", found.words, verdict.as_str());
             self.observation(name, described, props)
         };
-        vec![
+        let mut all = vec![
             self.observation(
                 "outcome",
                 format!(
@@ -172,7 +173,29 @@ impl<'a> Parts<'a> {
             ),
             measure("recovery-time", &took, time.objective_seconds, time.verdict),
             measure("data-loss", &lost, point.objective_seconds, point.verdict),
-        ]
+        ];
+        all.extend(record.parity.iter().enumerate().map(|(at, check)| self.compared(at, check)));
+        all
+    }
+
+    /// One control of one thing, compared between the regions.
+    fn compared(&self, at: usize, check: &ControlCheck) -> Observation {
+        let why = check.why.as_ref().map(|why| format!(" {why}.")).unwrap_or_default();
+        let described = format!(
+            "{} of {}: {}. Source: {}; destination: {}.{why}",
+            check.control,
+            check.what(),
+            check.state.words(),
+            check.source,
+            check.destination
+        );
+        let state = match check.state {
+            ControlState::Pass => "pass",
+            ControlState::Fail => "fail",
+            ControlState::NotChecked => "not-checked",
+        };
+        let props = vec![prop("control", check.control.activity()), prop("state", state)];
+        self.observation(&format!("control-{at}"), described, props)
     }
 
     fn observation(&self, name: &str, description: String, props: Vec<Prop>) -> Observation {
