@@ -45,7 +45,7 @@ impl Declared<'_> {
         if !spec.reach.is_empty() {
             let held = match spec.reach.iter().find(|reach| reach.region == *region) {
                 Some(reach) => {
-                    let seen = |addresses: &[String]| join_all(addresses.to_vec().into_iter().map(|at| self.reach(at)));
+                    let seen = |addresses: &[String]| join_all(addresses.iter().map(|at| self.reach(at)));
                     let (open, closed) = tokio::join!(seen(&reach.open), seen(&reach.closed));
                     observe::reached(&open, &closed)
                 }
@@ -57,7 +57,7 @@ impl Declared<'_> {
     }
 
     /// Whether a connection is accepted there.
-    async fn reach(&self, address: String) -> (String, bool) {
+    async fn reach(&self, address: &str) -> (String, bool) {
         let probe: Result<ProbeSpec, _> = serde_json::from_value(
             serde_json::json!({"name": "reach", "timeoutMs": REACH_MS, "tcp": {"address": address}}),
         );
@@ -65,7 +65,7 @@ impl Declared<'_> {
             Ok(probe) => self.prober.probe(&probe).await.serves(),
             Err(_) => false,
         };
-        (address, open)
+        (address.to_owned(), open)
     }
 
     async fn tenant(&self, spec: &TenantSpec, region: &RegionName) -> Reading {

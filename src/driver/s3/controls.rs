@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_s3::types::{PublicAccessBlockConfiguration, ServerSideEncryption};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
@@ -97,7 +98,7 @@ async fn marker(bucket: &Bucket) -> Option<Held> {
     let (key, _) = markers.into_iter().max_by_key(|(_, object)| object.modified)?;
     let client = bucket.client().await.ok()?;
     let head = client.head_object().bucket(&bucket.name).key(key).send().await.ok()?;
-    Some(sealed(head.server_side_encryption().map(|algorithm| algorithm.as_str()), head.ssekms_key_id()))
+    Some(sealed(head.server_side_encryption().map(ServerSideEncryption::as_str), head.ssekms_key_id()))
 }
 
 /// SSE-S3 and SSE-KMS encrypt with AES-256 (Amazon S3 User Guide, "Protecting data with encryption").
@@ -125,10 +126,10 @@ async fn public(bucket: &Bucket) -> Result<Held, Trouble> {
     };
     let block = answer.public_access_block_configuration();
     let flags = [
-        ("BlockPublicAcls", block.and_then(|block| block.block_public_acls())),
-        ("IgnorePublicAcls", block.and_then(|block| block.ignore_public_acls())),
-        ("BlockPublicPolicy", block.and_then(|block| block.block_public_policy())),
-        ("RestrictPublicBuckets", block.and_then(|block| block.restrict_public_buckets())),
+        ("BlockPublicAcls", block.and_then(PublicAccessBlockConfiguration::block_public_acls)),
+        ("IgnorePublicAcls", block.and_then(PublicAccessBlockConfiguration::ignore_public_acls)),
+        ("BlockPublicPolicy", block.and_then(PublicAccessBlockConfiguration::block_public_policy)),
+        ("RestrictPublicBuckets", block.and_then(PublicAccessBlockConfiguration::restrict_public_buckets)),
     ];
     let set = flags.into_iter().filter(|(_, set)| *set == Some(true)).map(|(name, _)| name.to_owned());
     Ok(Held::Rules(set.collect()))
