@@ -20,7 +20,10 @@ mod secret;
 mod service;
 mod target;
 
-pub use anchor::{AnchorKind, EvidenceAnchor, EvidenceAnchorSpec, TimestampAnchor, WitnessAnchor};
+pub use anchor::{
+    AnchorKind, EvidenceAnchor, EvidenceAnchorSpec, LEAST_RETAINED_DAYS, MOST_RETAINED_DAYS, TimestampAnchor,
+    WitnessAnchor, WormAnchor,
+};
 pub use assurance::{AssuranceCalendar, AssuranceCalendarSpec, AssuranceItemSpec, AssuranceKind};
 pub use drill::{
     BlackoutKind, BlackoutSpec, ConcurrencyPolicy, DatesBlackout, Day, DrillSchedule, DrillScheduleSpec,

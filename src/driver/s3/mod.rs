@@ -20,7 +20,6 @@ mod operation;
 mod params;
 mod policy;
 mod survey;
-mod trouble;
 
 use std::{
     fmt,

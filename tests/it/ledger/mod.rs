@@ -19,6 +19,7 @@ mod go;
 mod memory;
 mod pack;
 mod program;
+mod worm;
 
 use memory::Memory;
 
