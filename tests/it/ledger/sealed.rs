@@ -37,14 +37,14 @@ fn stage(keys: &[(&str, &str)]) -> Stage {
     stage
 }
 
-fn sealed(stage: &Stage, to: &[&str], out: &str) -> PathBuf {
+fn sealed(stage: &Stage, names: &[&str], out: &str) -> PathBuf {
     let to: Vec<_> =
-        to.iter().map(|name| format!("--seal-to {}", stage.path(&format!("{name}.pem")).display())).collect();
+        names.iter().map(|name| format!("--seal-to {}", stage.path(&format!("{name}.pem")).display())).collect();
     let file = stage.path(out);
     let words = format!("evidence export orders-1 {} --out {}", to.join(" "), file.display());
     let said = stage.run(&words).with(0);
-    for name in ["Example"] {
-        assert!(said.out.contains(name), "{}", said.out);
+    for name in names {
+        assert!(said.out.contains(&format!("CN={name}")), "{}", said.out);
     }
     file
 }

@@ -142,7 +142,7 @@ fn a_bucket_gets_the_sealed_ledger_under_lock_and_then_only_what_is_new() {
         assert!(after.contains(one), "the same version still: {one}");
     }
     let new: BTreeSet<_> =
-        after.iter().filter(|one| !versions.contains(one)).cloned().map(|one| one["key"].to_string()).collect();
+        after.iter().filter(|one| !versions.contains(one)).map(|one| one["key"].to_string()).collect();
     // Three entries, the receipt and the second record, and the checkpoint: no object has a second version.
     assert_eq!((new.len(), after.len()), (6, 12), "{new:?}");
     assert_eq!(vault.flaws(), "");
