@@ -35,7 +35,7 @@
 //! | 6 | [`app`] | settings, wiring, the flows that faces share: the composition root |
 //! | 5 | [`controller`] | the standing loops: observe, listen, judge, propose or start; drills on schedule |
 //! | 4 | [`manifest`], [`engine`], [`probe`], [`driver`], [`store`], [`notify`], [`report`], [`anchor`] | workers |
-//! | 3 | [`decide`], [`evidence`], [`net`], [`meter`] | judgement and proof, both pure; connections that drivers and probes share; figures |
+//! | 3 | [`decide`], [`evidence`], [`net`], [`meter`] | judgement and proof, both pure; connections that drivers, probes and anchors share; figures |
 //! | 2 | [`port`] | the traits to the outside |
 //! | 1 | [`spec`] | what documents say, as typed; also the custom resources and the JSON schemas |
 //! | 0 | [`model`] | words: checked types, events, and the run that folds them |

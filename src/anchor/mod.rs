@@ -1,7 +1,7 @@
 //! Floor 4: anchors, which take the heads of the ledger out of this machine.
 //!
 //! Promises: nothing is called anchored before the answer was verified: the cosignature with the witness's key, the time stamp's
-//! imprint and nonce. An anchor that has seen more, or another ledger, is an error of its own ([`AnchorError::Ahead`],
+//! imprint and nonce, the lock of an object in a bucket, read back. An anchor that has seen more, or another ledger, is an error of its own ([`AnchorError::Ahead`],
 //! [`AnchorError::Fork`]), never one of the network. Asking twice does no harm. Nothing is kept here, so a crash in the middle loses
 //! nothing: the next try asks again.
 //!
@@ -10,19 +10,21 @@
 mod call;
 mod timestamp;
 mod witness;
+mod worm;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
+pub use worm::Survey;
 
 use crate::{
     evidence::{
         checkpoint::Checkpoint,
-        receipt::{TIMESTAMP, WITNESS},
+        receipt::{TIMESTAMP, WITNESS, WORM},
         tree::Hash,
     },
     model::AnchorName,
-    port::Clock,
+    port::{Clock, Sealed, Secrets},
     spec::{AnchorKind, EvidenceAnchorSpec},
 };
 
@@ -35,12 +37,27 @@ pub struct Head {
     pub checkpoint: Checkpoint,
     /// The hashes of all its entries: proofs are made of them.
     pub leaves: Vec<Hash>,
+    /// The blobs that entries name: the entry's number, and the blob's SHA-256 in hexadecimal.
+    pub blobs: Vec<(u64, String)>,
+}
+
+/// What an anchor is asked with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The size that it had last, as far as the ledger says; 0: never.
+    pub known: u64,
+    /// Random bytes.
+    pub nonce: [u8; 8],
+    /// Where time comes from.
+    pub clock: &'a dyn Clock,
+    /// The ledger, for anchors that keep all of it.
+    pub ledger: &'a dyn Sealed,
 }
 
 /// A checkpoint that an anchor has now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// What the anchor gave in return: a cosigned checkpoint, a response with a time stamp.
+    /// What the anchor gave in return: a cosigned checkpoint, a response with a time stamp, a place in a bucket.
     pub bytes: Vec<u8>,
     /// When, by the anchor's clock.
     pub at: Option<Timestamp>,
@@ -95,6 +112,22 @@ pub enum AnchorError {
         /// Why.
         what: String,
     },
+    /// It cannot keep anything for long.
+    #[error("{place} cannot be an anchor: {what}")]
+    Unfit {
+        /// The bucket.
+        place: String,
+        /// What it lacks.
+        what: String,
+    },
+    /// It does not let us.
+    #[error("{place} does not let us {what}")]
+    Denied {
+        /// The bucket.
+        place: String,
+        /// What.
+        what: String,
+    },
     /// It cannot be asked.
     #[error("the anchor cannot be asked: {0}")]
     Setting(String),
@@ -105,18 +138,23 @@ impl AnchorError {
     pub fn accuses(&self) -> bool {
         match self {
             Self::Ahead { .. } | Self::Fork { .. } => true,
-            Self::Silent { .. } | Self::Refused { .. } | Self::Worthless { .. } | Self::Setting(_) => false,
+            Self::Silent { .. }
+            | Self::Refused { .. }
+            | Self::Worthless { .. }
+            | Self::Unfit { .. }
+            | Self::Denied { .. }
+            | Self::Setting(_) => false,
         }
     }
 
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Silent { .. } => "it is asked again; check the anchor's url and the way to it",
+            Self::Silent { .. } => "it is asked again; check where its document says it is, and the way to it",
             Self::Refused { status: 403 | 404, .. } => {
                 "the witness does not know this ledger's key: give it the one that `lifeboat evidence keygen` shows"
             }
-            Self::Refused { .. } => "check the anchor's url; what it said is all that is known",
+            Self::Refused { .. } => "check where its document says it is; what it said is all that is known",
             Self::Ahead { .. } => {
                 "an older copy of the data folder is in place: stop, keep it, and restore the newest copy before anything else is entered"
             }
@@ -124,7 +162,17 @@ impl AnchorError {
                 "entries were changed, or another ledger of the same name and key was anchored there: stop, keep the folder as it is, \
                  and compare it with the receipts"
             }
-            Self::Worthless { .. } => "check that the anchor's url and key belong together",
+            Self::Worthless { .. } => {
+                "check that the anchor's url and key belong together; of a bucket, that its server knows Object Lock"
+            }
+            Self::Unfit { .. } => {
+                "make a bucket with versioning and Object Lock, in an account of other hands: \
+                 `aws s3api create-bucket --object-lock-enabled-for-bucket`"
+            }
+            Self::Denied { .. } => {
+                "give these credentials s3:PutObject, s3:PutObjectRetention, s3:GetObject, s3:GetObjectVersion, \
+                 s3:GetObjectRetention, s3:ListBucketVersions and s3:GetBucketObjectLockConfiguration"
+            }
             Self::Setting(_) => "correct the document of the anchor; `lifeboat check` says what is wrong with it",
         }
     }
@@ -143,6 +191,7 @@ pub struct Anchor {
 #[derive(Debug, Clone)]
 enum Way {
     Witness(Arc<witness::Witness>),
+    Worm(Arc<worm::Worm>),
     Timestamp(Arc<timestamp::Authority>),
 }
 
@@ -151,10 +200,11 @@ impl Anchor {
     ///
     /// # Errors
     /// When not exactly one kind is chosen, or its URL or key is none.
-    pub fn open(name: AnchorName, spec: &EvidenceAnchorSpec) -> Result<Self, AnchorError> {
+    pub fn open(name: AnchorName, spec: &EvidenceAnchorSpec, secrets: &Arc<dyn Secrets>) -> Result<Self, AnchorError> {
         let kind = spec.kind().map_err(|bad| AnchorError::Setting(bad.to_string()))?;
         let way = match kind {
             AnchorKind::Witness(witness) => Way::Witness(Arc::new(witness::Witness::open(witness)?)),
+            AnchorKind::Worm(bucket) => Way::Worm(Arc::new(worm::Worm::open(bucket, Arc::clone(secrets))?)),
             AnchorKind::Timestamp(authority) => Way::Timestamp(Arc::new(timestamp::Authority::open(authority)?)),
         };
         Ok(Self { name, every_seconds: spec.every_seconds, way })
@@ -164,6 +214,7 @@ impl Anchor {
     pub fn how(&self) -> &'static str {
         match &self.way {
             Way::Witness(_) => WITNESS,
+            Way::Worm(_) => WORM,
             Way::Timestamp(_) => TIMESTAMP,
         }
     }
@@ -172,29 +223,34 @@ impl Anchor {
     pub fn witness(&self) -> Option<&crate::evidence::cosignature::Cosigner> {
         match &self.way {
             Way::Witness(witness) => Some(&witness.key),
-            Way::Timestamp(_) => None,
+            Way::Worm(_) | Way::Timestamp(_) => None,
         }
     }
 
     /// Whether it notices a ledger that went back.
     pub fn remembers(&self) -> bool {
         match &self.way {
-            Way::Witness(_) => true,
+            Way::Witness(_) | Way::Worm(_) => true,
             Way::Timestamp(_) => false,
         }
     }
 
-    /// Takes the head there. `known` is the size that it had last, as far as the ledger says; 0: never. `nonce` are random bytes.
-    pub async fn take(
-        &self,
-        head: &Head,
-        known: u64,
-        nonce: [u8; 8],
-        clock: &dyn Clock,
-    ) -> Result<Receipt, AnchorError> {
+    /// Takes the head there.
+    pub async fn take(&self, head: &Head, means: Means<'_>) -> Result<Receipt, AnchorError> {
         match &self.way {
-            Way::Witness(witness) => witness.take(head, known, clock).await,
-            Way::Timestamp(authority) => authority.take(head, nonce).await,
+            Way::Witness(witness) => witness.take(head, means.known, means.clock).await,
+            // Boxed: the client library's futures are large.
+            Way::Worm(bucket) => Box::pin(bucket.take(head, means.ledger, means.clock.now())).await,
+            Way::Timestamp(authority) => authority.take(head, means.nonce).await,
+        }
+    }
+
+    /// Compares all that it keeps with the ledger; `None`: it keeps nothing but what it was given in the first place. Nothing is
+    /// changed there.
+    pub async fn survey(&self, head: &Head, means: Means<'_>) -> Option<Result<Survey, AnchorError>> {
+        match &self.way {
+            Way::Worm(bucket) => Some(Box::pin(bucket.survey(head, means.known, means.ledger)).await),
+            Way::Witness(_) | Way::Timestamp(_) => None,
         }
     }
 }

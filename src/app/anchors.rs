@@ -12,9 +12,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{App, AppError, bookkeeping::ledger, documents::Papers, keys::draw, supervise::Crew, tidings::Tidings};
+use super::{
+    App, AppError,
+    bookkeeping::{Bookshelf, ledger},
+    documents::Papers,
+    keys::draw,
+    supervise::Crew,
+    tidings::Tidings,
+};
 use crate::{
-    anchor::{Anchor, AnchorError, Head},
+    anchor::{Anchor, AnchorError, Head, Means},
     evidence::{
         audit::Flaw,
         checkpoint::Checkpoint,
@@ -42,7 +49,7 @@ const GRACE: SignedDuration = SignedDuration::from_mins(15);
 pub struct AnchorState {
     /// Its name.
     pub name: AnchorName,
-    /// `witness`, `timestamp`.
+    /// `witness`, `worm`, `timestamp`.
     pub how: String,
     /// When it had a checkpoint last, by this machine's clock; `None`: never.
     pub last: Option<Timestamp>,
@@ -118,10 +125,10 @@ impl Known {
 
 impl App {
     /// The anchors of the documents.
-    pub(super) fn anchors(papers: &Papers) -> Result<Vec<Anchor>, AppError> {
+    pub(super) fn anchors(&self, papers: &Papers) -> Result<Vec<Anchor>, AppError> {
         let open = |document: &crate::manifest::Document<crate::spec::EvidenceAnchorSpec>| {
             let name = document.name.clone();
-            Anchor::open(name, &document.spec)
+            Anchor::open(name, &document.spec, &self.tools.secrets)
                 .map_err(|why| AppError::Driver { what: format!("anchor {}", document.name), why: why.to_string() })
         };
         papers.documents.anchors.iter().map(open).collect()
@@ -144,7 +151,7 @@ impl App {
     /// Takes the head to this anchor, or to all of the documents, now, and enters what came back. Of several each is asked, whatever
     /// became of those before.
     pub async fn anchor(&self, papers: &Papers, name: Option<&AnchorName>) -> Result<Vec<Asked>, AppError> {
-        let mut anchors = Self::anchors(papers)?;
+        let mut anchors = self.anchors(papers)?;
         anchors.retain(|anchor| name.is_none_or(|name| anchor.name == *name));
         if anchors.is_empty() {
             let what = match name {
@@ -167,38 +174,55 @@ impl App {
     /// Asks the anchors that remember whether they have seen more, or something else, than there is: what it finds is a flaw of the
     /// ledger. Nothing is entered.
     pub async fn ask_anchors(&self, papers: &Papers, checked: &mut Checked) -> Result<(), AppError> {
-        let anchors = Self::anchors(papers)?;
+        let anchors = self.anchors(papers)?;
         let remembering: Vec<_> = anchors.iter().filter(|anchor| anchor.remembers()).collect();
         if remembering.is_empty() {
-            let what = "no document names a witness, so nobody was asked";
+            let what = "no document names a witness or a bucket, so nobody was asked";
             checked.remarks.push(Flaw::new("anchors", what));
         }
         for anchor in remembering {
-            let place = format!("anchor {}", anchor.name);
-            match self.take_head(anchor).await {
-                Ok((head, _)) => {
-                    let what =
-                        format!("it was asked, and has seen no more than these {} entries", head.checkpoint.size);
-                    checked.remarks.push(Flaw::new(place, what));
-                }
-                Err(Untaken::Anchor(error, _)) if error.accuses() => {
-                    checked.flaws.push(Flaw::new(place, error.to_string()));
-                }
-                Err(Untaken::Anchor(error, _)) => {
-                    checked.remarks.push(Flaw::new(place, format!("it was asked, and does not say: {error}")));
-                }
-                Err(Untaken::App(error)) => return Err(error),
-            }
+            self.ask_one(anchor, checked).await?;
         }
         Ok(())
     }
 
+    /// A bucket is read and compared, a witness asked to cosign.
+    async fn ask_one(&self, anchor: &Anchor, checked: &mut Checked) -> Result<(), AppError> {
+        let place = || format!("anchor {}", anchor.name);
+        let (books, mut remarks) = (self.bookshelf()?, Vec::new());
+        let (head, known) = Self::head(&books, anchor)?;
+        let means = self.asking(&books, known)?;
+        let error = match anchor.survey(&head, means).await {
+            Some(Ok(found)) => {
+                checked.flaws.extend(found.flaws.into_iter().map(|what| Flaw::new(place(), what)));
+                remarks = found.remarks;
+                None
+            }
+            Some(Err(error)) => Some(error),
+            None => match anchor.take(&head, means).await {
+                Ok(_) => {
+                    let size = head.checkpoint.size;
+                    remarks.push(format!("it was asked, and has seen no more than these {size} entries"));
+                    None
+                }
+                Err(error) => Some(error),
+            },
+        };
+        match error {
+            Some(error) if error.accuses() => checked.flaws.push(Flaw::new(place(), error.to_string())),
+            Some(error) => remarks.push(format!("it was asked, and does not say: {error}")),
+            None => {}
+        }
+        checked.remarks.extend(remarks.into_iter().map(|what| Flaw::new(place(), what)));
+        Ok(())
+    }
+
     async fn ask(&self, anchor: &Anchor) -> Result<Asked, AppError> {
-        let name = anchor.name.clone();
-        let (head, receipt) = match self.take_head(anchor).await {
-            Ok(taken) => taken,
-            Err(Untaken::Anchor(error, size)) => return Ok(Asked { name, size, outcome: Err(error) }),
-            Err(Untaken::App(error)) => return Err(error),
+        let (name, books) = (anchor.name.clone(), self.bookshelf()?);
+        let (head, known) = Self::head(&books, anchor)?;
+        let receipt = match anchor.take(&head, self.asking(&books, known)?).await {
+            Ok(receipt) => receipt,
+            Err(error) => return Ok(Asked { name, size: head.checkpoint.size, outcome: Err(error) }),
         };
         let Checkpoint { size, root, .. } = head.checkpoint;
         let what = What::Anchored(Anchored {
@@ -214,9 +238,9 @@ impl App {
         Ok(Asked { name, size, outcome: Ok(receipt.at) })
     }
 
-    /// Takes the head to an anchor.
-    async fn take_head(&self, anchor: &Anchor) -> Result<(Head, crate::anchor::Receipt), Untaken> {
-        let (note, entries) = self.bookshelf()?.files.signed_head().map_err(ledger)?;
+    /// The head, and the size that this anchor had last.
+    fn head(books: &Bookshelf, anchor: &Anchor) -> Result<(Head, u64), AppError> {
+        let (note, entries) = books.files.signed_head().map_err(ledger)?;
         let checkpoint = Note::parse(&note).ok().and_then(|note| Checkpoint::read(&note).ok());
         // It was read and verified a moment ago.
         let checkpoint = checkpoint.ok_or_else(|| AppError::Missing {
@@ -225,11 +249,16 @@ impl App {
         })?;
         let known = Known::of(&entries).last.get(anchor.name.as_str()).map_or(0, |last| last.size);
         let leaves = entries.iter().map(|entry| tree::leaf(entry)).collect();
-        let head = Head { note, checkpoint, leaves };
+        let named = |(index, entry): (u64, &Vec<u8>)| {
+            Some((index, statement::read(entry).ok()?.1.predicate.what.blob()?.sha256.clone()))
+        };
+        let blobs = (0..).zip(&entries).filter_map(named).collect();
+        Ok((Head { note, checkpoint, leaves, blobs }, known))
+    }
+
+    fn asking<'a>(&'a self, books: &'a Bookshelf, known: u64) -> Result<Means<'a>, AppError> {
         let nonce = draw().map_err(super::keys::machine("draw random bytes".into()))?;
-        let size = head.checkpoint.size;
-        let taken = anchor.take(&head, known, nonce, self.clock.as_ref()).await;
-        taken.map(|receipt| (head, receipt)).map_err(|error| Untaken::Anchor(error, size))
+        Ok(Means { known, nonce, clock: self.clock.as_ref(), ledger: &books.files })
     }
 
     /// Everything that anchors gave in return, by the entries: number, entry, receipt.
@@ -264,7 +293,7 @@ impl App {
         papers: &Papers,
         tidings: &Arc<Tidings>,
     ) -> Result<(), AppError> {
-        let anchors = Self::anchors(papers)?;
+        let anchors = self.anchors(papers)?;
         if anchors.is_empty() {
             return Ok(());
         }
@@ -310,20 +339,6 @@ impl App {
     }
 }
 
-/// A head that did not get to its anchor.
-enum Untaken {
-    /// The anchor's doing, with the size of the head.
-    Anchor(AnchorError, u64),
-    /// Ours.
-    App(AppError),
-}
-
-impl From<AppError> for Untaken {
-    fn from(error: AppError) -> Self {
-        Self::App(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,6 +349,14 @@ mod tests {
         },
         spec::{EvidenceAnchorSpec, TimestampAnchor},
     };
+
+    struct NoSecrets;
+
+    impl crate::port::Secrets for NoSecrets {
+        fn resolve(&self, _: &crate::spec::SecretRef) -> Result<secrecy::SecretString, crate::port::SecretError> {
+            Err(crate::port::SecretError::Literal)
+        }
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -357,8 +380,9 @@ mod tests {
 
     fn clock(every_seconds: u32) -> Anchor {
         let timestamp = Some(TimestampAnchor { url: "http://tsa.example.com".into(), ca: None });
-        let spec = EvidenceAnchorSpec { witness: None, timestamp, every_seconds };
-        Anchor::open("clock".parse().unwrap(), &spec).unwrap()
+        let spec = EvidenceAnchorSpec { witness: None, worm: None, timestamp, every_seconds };
+        let secrets: Arc<dyn crate::port::Secrets> = Arc::new(NoSecrets);
+        Anchor::open("clock".parse().unwrap(), &spec, &secrets).unwrap()
     }
 
     #[test]

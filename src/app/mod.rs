@@ -77,6 +77,7 @@ pub use live::{Lived, Turn, Turning};
 pub use metering::Metered;
 pub use orders::{Order, Told};
 pub use outage::{Outage, Probed};
+pub use pack::SealedPack;
 pub use persons::PersonSettings;
 pub use place::StorePlace;
 pub use prepare::{Drawn, Prepared, Request, Witnessed};

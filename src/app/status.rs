@@ -154,7 +154,7 @@ impl App {
         let mut alarms = serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default();
         alarms.extend(self.ledger_alarm(name).await.map_err(AppError::store("list the runs"))?);
         // A ledger that cannot be read is an alarm already.
-        let anchors = Self::anchors(papers).and_then(|anchors| self.anchor_states(&anchors)).unwrap_or_default();
+        let anchors = self.anchors(papers).and_then(|anchors| self.anchor_states(&anchors)).unwrap_or_default();
         alarms.extend(Self::anchor_alarms(&anchors));
         Ok(Status {
             group: name.clone(),

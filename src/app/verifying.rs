@@ -27,7 +27,7 @@ impl App {
             None => self.public_keys()?.map(|(_, key)| key),
         };
         // Documents that have defects do not keep the ledger from being verified.
-        let anchors = papers.and_then(|papers| Self::anchors(papers).ok()).unwrap_or_default();
+        let anchors = papers.and_then(|papers| self.anchors(papers).ok()).unwrap_or_default();
         let witness = |anchor: &Anchor| Some((anchor.name.to_string(), anchor.witness()?.clone()));
         let witnesses = anchors.iter().filter_map(witness).collect();
         let trusted = Trusted { ledger: ledger_key, record: record_key, data: self.data_key()?, witnesses };

@@ -25,6 +25,7 @@ mod phases;
 pub mod receipt;
 mod record;
 mod redact;
+pub mod seal;
 pub mod signed;
 pub mod statement;
 mod step;

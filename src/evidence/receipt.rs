@@ -1,6 +1,7 @@
 //! What an anchor gave in return, checked again: years later, offline, by whoever has the ledger.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{
     checkpoint::Checkpoint,
@@ -16,12 +17,33 @@ pub const WITNESS: &str = "witness";
 /// The word of a time-stamping authority.
 pub const TIMESTAMP: &str = "timestamp";
 
+/// The word of a bucket under Object Lock.
+pub const WORM: &str = "worm";
+
+/// Where a bucket keeps a checkpoint: what is checked by reading it there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Worm {
+    /// The bucket.
+    pub bucket: String,
+    /// The object that holds the signed checkpoint.
+    pub key: String,
+    /// Its version.
+    pub version_id: String,
+    /// Entries under the checkpoint.
+    pub size: u64,
+    /// Its root, in hexadecimal.
+    pub root: String,
+    /// Until when nobody can delete that version.
+    pub retain_until: Timestamp,
+}
+
 /// A receipt that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holds {
     /// When the anchor had the checkpoint, by its own clock.
     pub at: Option<Timestamp>,
-    /// It was checked against the key that the entry itself names, and not against one that was got another way.
+    /// It rests on the ledger's own word: it was checked against the key that the entry itself names, or says where to look.
     pub own_word: bool,
 }
 
@@ -50,6 +72,15 @@ pub fn check(
             let digest = tree::sha256(said.to_string().as_bytes());
             let at = timestamp::read(receipt, &digest, None).map_err(|error| format!("the time stamp: {error}"))?;
             Ok(Holds { at: Some(at), own_word: false })
+        }
+        WORM => {
+            let written: Worm =
+                serde_json::from_slice(receipt).map_err(|error| format!("the place in the bucket: {error}"))?;
+            if (written.size, &written.root) == (anchored.size, &anchored.root) {
+                Ok(Holds { at: None, own_word: true })
+            } else {
+                Err("the place in the bucket is of another checkpoint".into())
+            }
         }
         // Of a newer program: its signature in the ledger holds, and what it means is not checked.
         _ => Ok(Holds { at: None, own_word: true }),
@@ -145,5 +176,22 @@ mod tests {
         let log = Verifier::new(ORIGIN, key(1).public()).unwrap();
         let refused = check(ORIGIN, &nameless, &receipt(), &[log], None).unwrap_err();
         assert!(refused.contains("no witness that is known"), "{refused}");
+    }
+
+    #[test]
+    fn a_place_in_a_bucket_is_of_one_checkpoint_and_rests_on_our_own_word() {
+        let of = |size: u64| Anchored { how: WORM.into(), key: None, ..anchored(size) };
+        let written = Worm {
+            bucket: "evidence".into(),
+            key: "fra/checkpoints/00000000000000000007".into(),
+            version_id: "v".into(),
+            size: 7,
+            root: hex(&[9; 32]),
+            retain_until: Timestamp::UNIX_EPOCH,
+        };
+        let bytes = serde_json::to_vec(&written).unwrap();
+        assert_eq!(check(ORIGIN, &of(7), &bytes, &[], None), Ok(Holds { at: None, own_word: true }));
+        assert!(check(ORIGIN, &of(8), &bytes, &[], None).unwrap_err().contains("of another checkpoint"));
+        assert!(check(ORIGIN, &of(7), b"{}", &[], None).unwrap_err().contains("the place in the bucket"));
     }
 }

@@ -36,6 +36,30 @@ pub fn bundle(index: u64) -> String {
     format!("tile/entries/{}", numbered(index))
 }
 
+/// The path of an entry bundle as the specification has it, with its width: `tile/entries/001.p/44`.
+fn clear_bundle(index: u64, width: usize) -> String {
+    let path = bundle(index);
+    if width < WIDE { format!("{path}.p/{width}") } else { path }
+}
+
+/// All tiles and all entry bundles over these entries, by their paths, in clear: C2SP tlog-tiles. Each entry has its length before it,
+/// two bytes, the higher first; an entry is no longer than that can say.
+pub fn files(entries: &[Vec<u8>]) -> Vec<(String, Vec<u8>)> {
+    let (mut edge, mut tiles, mut files) = (Edge::default(), Vec::new(), Vec::new());
+    for (index, bundle) in (0..).zip(entries.chunks(WIDE)) {
+        let mut bytes = Vec::new();
+        for entry in bundle {
+            edge.push(tree::leaf(entry), &mut tiles);
+            bytes.extend(u16::try_from(entry.len()).unwrap_or(u16::MAX).to_be_bytes());
+            bytes.extend_from_slice(entry);
+        }
+        files.push((clear_bundle(index, bundle.len()), bytes));
+    }
+    tiles.extend(edge.partial());
+    files.extend(tiles.iter().map(|tile| (tile.place.to_string(), tile.bytes())));
+    files
+}
+
 /// Groups of three digits, all but the last with an `x` before them: `x001/x234/067`.
 fn numbered(index: u64) -> String {
     let mut text = format!("{:03}", index % 1000);

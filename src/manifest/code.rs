@@ -350,6 +350,12 @@ codes! {
     AnchorTooRare = "LB1002", Error, "anchor that is never due",
         "`everySeconds` is how old the last anchor may become while nothing is entered: 1 second to 604800, which is a week. What \
         is entered is anchored within a minute, whatever it says.";
+    RetainedTooShort = "LB1003", Error, "bucket that keeps evidence too short or for ever",
+        "`retainDays` is how long nobody can delete what was put into the bucket: 1096 days, which are three years, to 36500, which \
+        are a hundred. The default of 2192 is six years (HIPAA). A lock in COMPLIANCE mode cannot be shortened, by nobody.";
+    BadBucket = "LB1004", Error, "bucket that cannot be used",
+        "An anchor in a bucket has the bucket's name, both halves of a key or neither, and no prefix or one with a name in it. \
+        Nothing but this ledger may be below its prefix: whatever else is found there accuses it.";
     BadAssuranceItem = "LB1101", Error, "item that nobody could keep",
         "An item of an assurance calendar has a name of small letters, digits and hyphens, at most one of `everyDays` and \
         `everyMonths`, and an owner who answers for it. Without a period an assessment and an audit are due every 12 months, a \

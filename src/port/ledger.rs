@@ -125,3 +125,20 @@ pub trait Ledger: Send + Sync {
     /// A blob by its SHA-256 in hexadecimal.
     fn blob(&self, sha256: &str) -> Result<Option<Vec<u8>>, LedgerError>;
 }
+
+/// The ledger's frames, as they are on the disk: sealed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frames {
+    /// What says which ledger it is: its name and id, in clear.
+    pub head: Vec<u8>,
+    /// One of each entry under the checkpoint.
+    pub entries: Vec<Vec<u8>>,
+}
+
+/// What may be given to somebody who keeps the ledger and need not read it.
+pub trait Sealed: Send + Sync {
+    /// The frames of all entries. They are whole, and not opened.
+    fn frames(&self) -> Result<Frames, LedgerError>;
+    /// The frame of a blob, by the SHA-256 of its content in hexadecimal.
+    fn sealed_blob(&self, sha256: &str) -> Result<Option<Vec<u8>>, LedgerError>;
+}

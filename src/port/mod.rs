@@ -18,7 +18,7 @@ pub use clock::{Clock, SystemClock};
 pub use control::{Controls, Held, Reading};
 pub use driver::{Beat, Call, Concern, Driver, Heartbeat, Known};
 pub use lease::{LeaseError, LeaseKey, LeaseState, Leases, Permit};
-pub use ledger::{Batch, Compose, Ledger, LedgerError, Leftover, Standing};
+pub use ledger::{Batch, Compose, Frames, Ledger, LedgerError, Leftover, Sealed, Standing};
 pub use notice::{Notice, NoticeKind, Notifier, NotifyError};
 pub use persons::{Claim, Nobody, PersonError, Persons};
 pub use probe::{Health, Prober, Ready};

@@ -21,7 +21,10 @@ mod secret;
 mod service;
 mod target;
 
-pub use anchor::{AnchorKind, EvidenceAnchor, EvidenceAnchorSpec, TimestampAnchor, WitnessAnchor};
+pub use anchor::{
+    AnchorKind, EvidenceAnchor, EvidenceAnchorSpec, LEAST_RETAINED_DAYS, MOST_RETAINED_DAYS, TimestampAnchor,
+    WitnessAnchor, WormAnchor,
+};
 pub use assurance::{AssuranceCalendar, AssuranceCalendarSpec, AssuranceItemSpec, AssuranceKind};
 pub use control::{ControlException, ControlProgram, ControlsSpec, IngressSpec, ReachSpec, TenantProbes, TenantSpec};
 pub use drill::{

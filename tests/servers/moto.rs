@@ -67,6 +67,11 @@ impl Moto {
         });
     }
 
+    /// The Python that has what moto needs, boto3 among it.
+    pub fn python() -> PathBuf {
+        venv::program("moto", VERSION, "moto[server]", "python3")
+    }
+
     /// Freezes it: connections are accepted by the kernel and never answered.
     pub fn freeze(&self) {
         self.signal("STOP");

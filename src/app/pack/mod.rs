@@ -2,10 +2,15 @@
 //!
 //! The folder is new or empty, and nothing outside it is touched. A crash in the middle leaves a folder without `SHA256SUMS`.
 
+mod log;
+mod sealed;
+
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+pub use sealed::SealedPack;
 
 use super::{
     App, AppError,
@@ -95,12 +100,12 @@ fn closing(entries: &[Vec<u8>], run: &RunId) -> Option<Closed> {
 impl App {
     /// Writes the evidence of a closed run into `to`, and says which files.
     pub fn export(&self, run: &RunId, to: &Path) -> Result<Vec<PathBuf>, AppError> {
-        if fs::read_dir(to).is_ok_and(|mut inside| inside.next().is_some()) {
-            return Err(AppError::Refused {
-                what: format!("{} is not empty", to.display()),
-                remedy: "name a folder that is not there yet".into(),
-            });
-        }
+        empty(to)?;
+        put_all(to, &self.packed(run)?, 0o644)
+    }
+
+    /// The files of a pack, their sums at last.
+    fn packed(&self, run: &RunId) -> Result<Vec<(String, Vec<u8>)>, AppError> {
         let file = self.settings.ledger_folder().join("checkpoint");
         let checkpoint = fs::read_to_string(&file).map_err(machine(format!("read {}", file.display())))?;
         let books = self.bookshelf()?;
@@ -120,7 +125,9 @@ impl App {
         let blob = blob.ok_or_else(|| missing(format!("the record {} of run {run} is missing", record.sha256)))?;
         let persons = self.persons_of(run, &blob)?;
         let files = files(run, &checkpoint, &entries, &found, blob, &persons, self.ledger_keys()?.ledger.public());
-        write(to, &files.ok_or_else(|| missing("the checkpoint of the ledger cannot be read".into()))?)
+        let mut files = files.ok_or_else(|| missing("the checkpoint of the ledger cannot be read".into()))?;
+        files.push(("SHA256SUMS".into(), sums(&files).into_bytes()));
+        Ok(files)
     }
 
     /// What persons signed about a run: orders in its record, and the last word of each who reviewed it.
@@ -189,20 +196,30 @@ fn files(
     Some(fixed.chain(persons.files()).collect())
 }
 
-/// Writes them, and their sums at last.
-fn write(to: &Path, files: &[(String, Vec<u8>)]) -> Result<Vec<PathBuf>, AppError> {
-    let mut written = Vec::new();
-    let mut sums = String::new();
-    let mut one = |name: &str, bytes: &[u8]| {
-        let file = to.join(name);
-        put(&file, bytes, 0o644).map_err(machine(format!("write {}", file.display())))?;
-        written.push(file);
-        Ok::<_, AppError>(())
-    };
-    for (name, bytes) in files {
-        one(name, bytes)?;
-        sums.extend([hex(&tree::sha256(bytes)).as_str(), "  ", name.as_str(), "\n"]);
+/// A folder that is new or empty.
+fn empty(to: &Path) -> Result<(), AppError> {
+    if fs::read_dir(to).is_ok_and(|mut inside| inside.next().is_some()) {
+        return Err(AppError::Refused {
+            what: format!("{} is not empty", to.display()),
+            remedy: "name a folder that is not there yet".into(),
+        });
     }
-    one("SHA256SUMS", sums.as_bytes())?;
+    Ok(())
+}
+
+/// As sha256sum writes them.
+fn sums(files: &[(String, Vec<u8>)]) -> String {
+    let sum = |(name, bytes): &(String, Vec<u8>)| [hex(&tree::sha256(bytes)).as_str(), "  ", name, "\n"].concat();
+    files.iter().map(sum).collect()
+}
+
+/// Writes them in this order.
+fn put_all(to: &Path, files: &[(String, Vec<u8>)], mode: u32) -> Result<Vec<PathBuf>, AppError> {
+    let mut written = Vec::new();
+    for (name, bytes) in files {
+        let file = to.join(name);
+        put(&file, bytes, mode).map_err(machine(format!("write {}", file.display())))?;
+        written.push(file);
+    }
     Ok(written)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     cli::{Desk, complaint::Complaint, exit::Exit, screen::Format},
-    evidence::receipt::{TIMESTAMP, WITNESS, checkpoint},
+    evidence::receipt::{TIMESTAMP, WITNESS, WORM, checkpoint},
 };
 
 /// Write what anchors gave in return as files that other tools verify: cosigned checkpoints, time stamps.
@@ -18,7 +18,8 @@ Examples:
 
 Of each anchor and each size there are two files: NAME-SIZE.checkpoint, the text that was anchored
 (origin, size, root), and NAME-SIZE.cosigned, a signed note with the lines of the ledger and of the
-witness, or NAME-SIZE.tsr, an RFC 3161 response.
+witness, or NAME-SIZE.tsr, an RFC 3161 response, or NAME-SIZE.worm.json, which says where the signed
+checkpoint is in a bucket: bucket, key, version and until when it is locked.
 
 Exit codes:
   0  they are written
@@ -42,6 +43,7 @@ pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
         let end = match anchored.how.as_str() {
             WITNESS => "cosigned",
             TIMESTAMP => "tsr",
+            WORM => "worm.json",
             _ => "receipt",
         };
         let base = format!("{}-{}", anchored.anchor, anchored.size);

@@ -21,7 +21,7 @@ use crate::{
 Examples:
   lifeboat evidence verify
   lifeboat evidence verify -o json
-  lifeboat evidence verify --ask               also whether a witness has seen more
+  lifeboat evidence verify --ask               also what witnesses and buckets have
   lifeboat evidence verify --trust ./keys-from-the-auditor
 
 Exit codes:
@@ -33,13 +33,15 @@ Exit codes:
 
 Receipts of anchors are verified, too: cosignatures with the keys in the documents, imprints of time
 stamps. What it cannot see without --ask: an older copy of the whole folder, ledger.seen included,
-and what a person with the keys wrote anew. With it, the witnesses of the documents (kind
-EvidenceAnchor) are asked whether they have seen more, or something else.")]
+and what a person with the keys wrote anew. With it, the anchors of the documents (kind
+EvidenceAnchor) are asked. A witness says whether it has seen more, or something else. A bucket
+under Object Lock is read as a whole, and nothing is changed there: every object is compared byte
+for byte, its lock is checked, and delete markers and newer versions that hide it are named.")]
 pub(super) struct Args {
     /// Folder with the public keys to trust: ledger.pub and record.pub; default: those of the keys that are set.
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
-    /// Ask the witnesses of the documents, too: it is not offline then.
+    /// Ask the witnesses and read the buckets of the documents, too: it is not offline then.
     #[arg(long)]
     ask: bool,
 }

@@ -1,41 +1,29 @@
 //! One bucket, and what its answers mean.
 //!
-//! Promises: every call has a time limit; a connection that was refused, an answer, and silence are three different
-//! troubles; calls whose repetition would hide a lost reply are made once; no trouble's text holds a credential.
-//!
-//! Assumes credentials from references (asked for again at every verb, so a rotated key is picked up) or, without them, from the
-//! provider's own chain, which renews itself.
+//! Promises: what [`crate::net::s3`] does, and that calls whose repetition would hide a lost reply are made once.
 
 use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError},
-    time::Duration,
 };
 
 use aws_sdk_s3::{
     Client,
-    config::{
-        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RequestChecksumCalculation,
-        ResponseChecksumValidation, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextRef,
-        retry::RetryConfig, timeout::TimeoutConfig,
-    },
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextRef},
     error::BoxError,
     primitives::ByteStream,
 };
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Mutex, OnceCell};
 
-pub(super) use super::trouble::{Trouble, deepest, trouble};
-use crate::{model::RegionName, net::http::CONNECT_TIMEOUT, port::Secrets, spec::S3Member};
+pub(super) use crate::net::s3::{Trouble, deepest, once, patiently, trouble};
+use crate::{
+    model::RegionName,
+    net::s3::{ATTEMPT, Account, Connection},
+    port::Secrets,
+    spec::S3Member,
+};
 
-/// One try of a small call. A listing page of 1,000 keys comes well within it.
-const ATTEMPT: Duration = Duration::from_secs(3);
-/// All tries of a small call: a bucket that is silent for so long is taken for silent.
-const OPERATION: Duration = Duration::from_secs(6);
-/// The first pause between tries; it doubles, and a random part of it is waited.
-const BACKOFF: Duration = Duration::from_millis(100);
 /// An object whose write can never match: asking to write it shows whether writing is allowed, and changes nothing.
 const PROBE_KEY: &str = ".lifeboat/probe/never";
 
@@ -63,11 +51,7 @@ pub(super) enum Condition {
 pub(super) struct Bucket {
     pub(super) region: RegionName,
     pub(super) name: String,
-    pub(super) endpoint: Option<String>,
-    member: S3Member,
-    secrets: Arc<dyn Secrets>,
-    made: Mutex<Option<(SecretString, SecretString, Client)>>,
-    chain: OnceCell<Client>,
+    connection: Connection,
 }
 
 impl fmt::Debug for Bucket {
@@ -78,82 +62,19 @@ impl fmt::Debug for Bucket {
 
 impl Bucket {
     pub(super) fn new(member: S3Member, secrets: Arc<dyn Secrets>) -> Self {
-        Self {
-            region: member.region.clone(),
-            name: member.bucket.clone(),
-            endpoint: member.endpoint.clone(),
-            member,
-            secrets,
-            made: Mutex::new(None),
-            chain: OnceCell::new(),
-        }
+        let S3Member { region, bucket: name, endpoint, location, access_key, secret_key } = member;
+        let account = Account { endpoint, location, access_key, secret_key };
+        Self { region, name, connection: Connection::new(account, secrets) }
     }
 
     /// Where it is, for people.
     pub(super) fn address(&self) -> String {
-        match (&self.endpoint, &self.member.location) {
-            (Some(endpoint), _) => format!("{}/{}", endpoint.trim_end_matches('/'), self.name),
-            (None, Some(location)) => format!("https://{}.s3.{location}.amazonaws.com", self.name),
-            (None, None) => format!("https://{}.s3.amazonaws.com", self.name),
-        }
+        self.connection.account().address(&self.name)
     }
 
     /// A client with the credentials as they are now.
     pub(super) async fn client(&self) -> Result<Client, Trouble> {
-        let (Some(access), Some(secret)) = (&self.member.access_key, &self.member.secret_key) else {
-            return Ok(self.chain.get_or_init(|| self.chained()).await.clone());
-        };
-        let resolve = |reference| self.secrets.resolve(reference).map_err(|error| Trouble::NotAsked(error.to_string()));
-        let (access, secret) = (resolve(access)?, resolve(secret)?);
-        let mut made = self.made.lock().await;
-        match &*made {
-            Some((a, s, client))
-                if a.expose_secret() == access.expose_secret() && s.expose_secret() == secret.expose_secret() =>
-            {
-                Ok(client.clone())
-            }
-            Some(_) | None => {
-                let credentials =
-                    Credentials::new(access.expose_secret(), secret.expose_secret(), None, None, "lifeboat");
-                let location = self.member.location.clone().unwrap_or_else(|| "us-east-1".into());
-                let config = aws_sdk_s3::Config::builder()
-                    .behavior_version(BehaviorVersion::latest())
-                    .region(Region::new(location))
-                    .credentials_provider(credentials);
-                let client = Client::from_conf(self.limits(config).build());
-                *made = Some((access, secret, client.clone()));
-                Ok(client)
-            }
-        }
-    }
-
-    async fn chained(&self) -> Client {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        let location = self.member.location.clone().or_else(|| self.endpoint.is_some().then(|| "us-east-1".into()));
-        if let Some(location) = location {
-            loader = loader.region(Region::new(location));
-        }
-        let shared = loader.load().await;
-        Client::from_conf(self.limits(aws_sdk_s3::config::Builder::from(&shared)).build())
-    }
-
-    fn limits(&self, config: aws_sdk_s3::config::Builder) -> aws_sdk_s3::config::Builder {
-        let config = config
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_attempt_timeout(ATTEMPT)
-                    .operation_timeout(OPERATION)
-                    .build(),
-            )
-            .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(BACKOFF))
-            // Not every compatible server knows the newer trailing checksums; we compare contents ourselves.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        match &self.endpoint {
-            Some(endpoint) => config.endpoint_url(endpoint).force_path_style(true),
-            None => config,
-        }
+        self.connection.client().await
     }
 
     /// Every object whose key starts with `prefix`.
@@ -321,20 +242,4 @@ impl Intercept for DateOf {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date.map(|date| date.timestamp());
         Ok(())
     }
-}
-
-/// Settings for calls that must not be repeated after a lost reply.
-pub(super) fn once(once: bool) -> aws_sdk_s3::config::Builder {
-    let builder = aws_sdk_s3::Config::builder();
-    if once { builder.retry_config(RetryConfig::disabled()) } else { builder }
-}
-
-/// Settings for calls that carry up to a whole part: a megabit a second is slow enough. Repeating them does no harm.
-pub(super) fn patiently() -> aws_sdk_s3::config::Builder {
-    let limits = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(Duration::from_secs(150))
-        .operation_timeout(Duration::from_mins(5))
-        .build();
-    aws_sdk_s3::Config::builder().timeout_config(limits)
 }

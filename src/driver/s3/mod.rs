@@ -21,7 +21,6 @@ mod operation;
 mod params;
 mod policy;
 mod survey;
-mod trouble;
 
 use std::{
     fmt,

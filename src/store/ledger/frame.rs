@@ -166,6 +166,15 @@ impl Head {
     }
 }
 
+/// The bytes of the frame of entry `index` at the beginning of these. It is not opened.
+pub(super) fn first(bytes: &[u8], index: u64) -> Result<&[u8], BadFrame> {
+    let (head, _, rest) = split(bytes)?;
+    if head.index != index {
+        return Err(BadFrame::Moved { expected: index, found: head.index });
+    }
+    bytes.get(..bytes.len() - rest.len()).ok_or(BadFrame::Torn)
+}
+
 /// The head, the sealed bytes with their tag, and what follows.
 fn split(bytes: &[u8]) -> Result<(Head, &[u8], &[u8]), BadFrame> {
     let (magic, rest) = bytes.split_first_chunk::<4>().ok_or(BadFrame::Torn)?;

@@ -10,7 +10,7 @@ use crate::evidence::{
     audit::{Audited, Flaw},
     key::hex,
     later::Anchored,
-    receipt::{self, TIMESTAMP, WITNESS},
+    receipt::{self, TIMESTAMP, WITNESS, WORM},
     tile::Edge,
     tree::Hash,
 };
@@ -61,10 +61,14 @@ pub(super) fn check(
                 }
                 let named = pass.remarks.iter().any(|remark| remark.place == format!("anchor {}", anchored.anchor));
                 if holds.own_word && !named {
-                    let why = if anchored.how == WITNESS {
-                        "its key is in no document that was read, so receipts are checked against the key that the entries name"
-                    } else {
-                        "this program does not know its kind, so what it gave is not checked"
+                    let why = match anchored.how.as_str() {
+                        WITNESS => {
+                            "its key is in no document that was read, so receipts are checked against the key that the entries name"
+                        }
+                        WORM => {
+                            "its receipts say where the ledger is in a bucket; `lifeboat evidence verify --ask` reads it there"
+                        }
+                        _ => "this program does not know its kind, so what it gave is not checked",
                     };
                     pass.remarks.push(Flaw::new(format!("anchor {}", anchored.anchor), why));
                 }

@@ -29,7 +29,7 @@ use crate::{
     servers::{await_until, moto::request},
 };
 
-const DRILL: &str = "drill orders --mode rehearse";
+pub(super) const DRILL: &str = "drill orders --mode rehearse";
 
 /// A witness of the stage's ledger, in a process of its own.
 struct Witness {
@@ -72,7 +72,7 @@ fn said(process: &Running) -> Option<Value> {
     serde_json::from_str(&process.output()).ok()
 }
 
-fn declare(stage: &Stage, document: &str) {
+pub(super) fn declare(stage: &Stage, document: &str) {
     let path = stage.path("orders.yaml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(path, format!("{text}{document}")).unwrap();
@@ -87,12 +87,12 @@ fn witnessed() -> (Stage, Witness) {
     (stage, witness)
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
 }
 
 /// Puts a whole data folder in place of the one that is there.
-fn put_back(stage: &Stage, old: &str) {
+pub(super) fn put_back(stage: &Stage, old: &str) {
     fs::remove_dir_all(stage.path("data")).unwrap();
     copy(&stage.path(old), &stage.path("data"));
 }

@@ -16,9 +16,12 @@ mod anchors;
 mod crash;
 mod damage;
 mod go;
+mod log;
 mod memory;
 mod pack;
 mod program;
+mod sealed;
+mod worm;
 
 use memory::Memory;
 

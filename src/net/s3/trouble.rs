@@ -9,7 +9,7 @@ use aws_sdk_s3::{
 
 /// Why a call gave no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// Nothing listens there, or the call could not even be made: certainly not done.
     Refused(String),
     /// No answer, or none that could be understood: it may have been done.
@@ -17,7 +17,14 @@ pub(super) enum Trouble {
     /// The server answered that it may not be done.
     Denied(String),
     /// The server answered something else: certainly not done.
-    Answered { status: u16, code: String, message: String },
+    Answered {
+        /// Of HTTP.
+        status: u16,
+        /// The error code of S3.
+        code: String,
+        /// The beginning of what it said.
+        message: String,
+    },
     /// It could not be asked: a secret, a setting.
     NotAsked(String),
 }
@@ -33,17 +40,17 @@ impl fmt::Display for Trouble {
 
 impl Trouble {
     /// The answer has this error code.
-    pub(super) fn is(&self, wanted: &str) -> bool {
+    pub fn is(&self, wanted: &str) -> bool {
         matches!(self, Self::Answered { code, .. } if code == wanted)
     }
     /// The answer has this status.
-    pub(super) fn has_status(&self, wanted: u16) -> bool {
+    pub fn has_status(&self, wanted: u16) -> bool {
         matches!(self, Self::Answered { status, .. } if *status == wanted)
     }
 }
 
 /// What an error of the client library means.
-pub(super) fn trouble<E>(error: &SdkError<E, HttpResponse>) -> Trouble
+pub fn trouble<E>(error: &SdkError<E, HttpResponse>) -> Trouble
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -85,7 +92,7 @@ where
 }
 
 /// The last cause, which holds the least of our own words.
-pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
+pub fn deepest(error: &(dyn Error + 'static)) -> String {
     std::iter::successors(Some(error), |cause| Error::source(*cause))
         .last()
         .map(ToString::to_string)
