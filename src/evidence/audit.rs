@@ -1,16 +1,20 @@
 //! What the entries of a ledger say together, checked one after the other: who signed them, how keys passed on, and whether
 //! every run is there (promise S13). Pure; the files are checked where they are (`store::ledger`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
 use super::{
+    envelope::Envelope,
     key::PublicKey,
     later::{Anchored, FindingRaised, SignOff},
     note::Verifier,
     signed::Signed,
-    statement::{self, Blob, NamedKey, Role, What},
+    statement::{self, BadEntry, Blob, NamedKey, Role, Statement, What},
 };
 use crate::model::{GroupName, RunId};
 
@@ -90,29 +94,60 @@ impl Audited {
     }
 }
 
+/// An entry that was read before its turn came: what costs time about it depends on no other entry, so that several cores can do it.
+#[derive(Debug)]
+pub struct Prepared {
+    read: Result<(Envelope, Statement), BadEntry>,
+    /// The key that signed it, as far as that was looked at.
+    signed_by: Option<Arc<PublicKey>>,
+}
+
+impl Prepared {
+    /// Reads an entry, and looks whether this key signed it. Which key had to sign it is told by the entries before it.
+    pub fn of(bytes: &[u8], key: Option<&Arc<PublicKey>>) -> Self {
+        let read = statement::read(bytes);
+        let signed = |key: &&Arc<PublicKey>| read.as_ref().is_ok_and(|(envelope, _)| envelope.verify(key).is_ok());
+        let signed_by = key.filter(signed).cloned();
+        Self { read, signed_by }
+    }
+}
+
 impl Audit {
     /// Of the ledger with this origin.
     pub fn of(origin: &str) -> Self {
         Self { origin: origin.to_owned(), ..Self::default() }
     }
 
+    /// The key that signs entries now; `None`: no entry was read yet.
+    pub fn record_key(&self) -> Option<&PublicKey> {
+        self.record.as_ref()
+    }
+
     /// The next entry.
     pub fn entry(&mut self, bytes: &[u8]) {
+        self.prepared(Prepared::of(bytes, None));
+    }
+
+    /// The next entry, that was read before its turn came.
+    pub fn prepared(&mut self, entry: Prepared) {
         let index = self.next;
         self.next += 1;
-        if let Err(what) = self.read(index, bytes) {
+        if let Err(what) = self.read(index, entry) {
             self.flaws.push(Flaw::new(format!("entry {index}"), what));
         }
     }
 
-    fn read(&mut self, index: u64, bytes: &[u8]) -> Result<(), String> {
-        let (envelope, statement) = statement::read(bytes).map_err(|error| error.to_string())?;
+    fn read(&mut self, index: u64, prepared: Prepared) -> Result<(), String> {
+        let (envelope, statement) = prepared.read.map_err(|error| error.to_string())?;
         let entry = statement.predicate;
         if index == 0 {
             self.opened(&entry.what)?;
         }
         let key = self.record.as_ref().ok_or("the first entry names no record key, so nothing can be verified")?;
-        envelope.verify(key).map_err(|error| error.to_string())?;
+        // What another key signed, or none, gets its own word here.
+        if prepared.signed_by.as_deref() != Some(key) {
+            envelope.verify(key).map_err(|error| error.to_string())?;
+        }
         self.late += u64::from(entry.late);
         if let Some(blob) = entry.what.blob() {
             self.blobs.entry(blob.sha256.clone()).or_insert((blob.bytes, None));
@@ -399,6 +434,26 @@ mod tests {
         assert!(flaws(&stale)[0].starts_with("entry 2: it is signed with key"), "{:?}", flaws(&stale));
         let ledger = audited(&[first(), by(1, added(Role::Ledger, 7))]).ledger;
         assert_eq!(ledger.last(), Some(&Verifier::new(ORIGIN, key(7).public()).unwrap()));
+    }
+
+    #[test]
+    fn who_signed_is_judged_by_the_key_of_that_entry_however_it_was_read() {
+        let (old, new) = (Arc::new(key(1).public().clone()), Arc::new(key(2).public().clone()));
+        let rotated = [first(), by(1, added(Role::Record, 2)), by(2, opened("orders-1", false))];
+        let stale = [first(), by(1, added(Role::Record, 2)), by(1, opened("orders-1", false))];
+        for looked_for in [None, Some(&old), Some(&new)] {
+            let found = |entries: &[Vec<u8>]| {
+                let mut audit = Audit::of(ORIGIN);
+                entries.iter().for_each(|entry| audit.prepared(Prepared::of(entry, looked_for)));
+                audit.end().flaws
+            };
+            assert_eq!(found(&rotated), [], "{looked_for:?}");
+            assert!(found(&stale)[0].what.starts_with("it is signed with key"), "{looked_for:?}");
+        }
+        let mut forged = by(1, opened("orders-1", false));
+        let at = forged.len() - 20;
+        forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+        assert!(Prepared::of(&forged, Some(&old)).signed_by.is_none());
     }
 
     #[test]

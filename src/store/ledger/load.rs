@@ -93,7 +93,7 @@ impl Files {
             return Err(LedgerError::WentBack { place: self.place(), what });
         }
         let key = self.data_key(head);
-        let mut full = Vec::new();
+        let (mut full, mut opener) = (Vec::new(), key.opener());
         while state.edge.size() < size {
             let first = state.edge.size();
             let path = tile::bundle(first / WIDTH);
@@ -102,7 +102,7 @@ impl Files {
             let from = usize::try_from(skip).ok().and_then(|skip| bytes.get(skip..));
             let mut rest = from.ok_or_else(|| self.damaged(format!("{path} is shorter than it was")))?;
             for index in first..size.min((first / WIDTH + 1) * WIDTH) {
-                let opened = key.open(rest, index).map_err(|error| self.damaged(format!("{path}: {error}")))?;
+                let opened = opener.open(rest, index).map_err(|error| self.damaged(format!("{path}: {error}")))?;
                 let (entry, more) = opened;
                 state.edge.push(tree::leaf(&entry), &mut full);
                 state.entries.push(entry);

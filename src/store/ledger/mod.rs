@@ -25,6 +25,7 @@ mod frame;
 mod head;
 mod load;
 mod receipts;
+mod sweep;
 mod verify;
 mod write;
 

@@ -3,7 +3,7 @@
 //! What passes was signed with the trusted keys, in this order, and was not changed since. What cannot be seen from here: an older
 //! copy of *everything*, the mark beside it included. Only an anchor that has seen a later checkpoint sees that, when it is asked.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     CHECKPOINT, HEAD, MARK, blob_path, digest_of,
@@ -12,6 +12,7 @@ use super::{
     frame::DataKey,
     head::Head,
     receipts::{self, Receipts},
+    sweep::{self, Bundle},
 };
 use crate::{
     evidence::{
@@ -111,7 +112,7 @@ pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> 
     let (mut leaves, mut receipts) = (Vec::new(), Receipts::default());
     if let (Some(head), Some(said)) = (&head, &said) {
         let key = DataKey::new(trusted.data, head.id);
-        leaves = entries(&mut pass, &key, said.size, &mut audit)?;
+        leaves = entries(&mut pass, &key, said.size, &mut audit, &trusted.record)?;
         tiles(&mut pass, &leaves, said)?;
     }
     let mut audited = audit.end();
@@ -141,32 +142,48 @@ fn said(pass: &mut Pass<'_>, path: &str, bytes: &[u8]) -> Option<Checkpoint> {
     Checkpoint::read(&note).map_err(|error| pass.flaw(path, error.to_string())).ok()
 }
 
-/// Opens every frame, and gives the hashes of the entries.
-fn entries(pass: &mut Pass<'_>, key: &DataKey, size: u64, audit: &mut Audit) -> Result<Vec<Hash>, LedgerError> {
-    let mut leaves = Vec::new();
-    for bundle in 0..size.div_ceil(WIDTH) {
-        let path = tile::bundle(bundle);
-        let Some(bytes) = pass.expect(&path)? else { return Ok(leaves) };
-        let mut rest = bytes.as_slice();
-        for index in bundle * WIDTH..size.min((bundle + 1) * WIDTH) {
-            match key.open(rest, index) {
-                Ok((entry, more)) => {
-                    leaves.push(tree::leaf(&entry));
-                    audit.entry(&entry);
-                    rest = more;
+/// Opens every frame, and gives the hashes of the entries. Files are read in order, and their frames are opened by all processors.
+fn entries(
+    pass: &mut Pass<'_>,
+    key: &DataKey,
+    size: u64,
+    audit: &mut Audit,
+    trusted: &PublicKey,
+) -> Result<Vec<Hash>, LedgerError> {
+    let (mut leaves, hands) = (Vec::new(), sweep::hands());
+    let (mut next, last) = (0, size.div_ceil(WIDTH));
+    while next < last {
+        let mut read = Vec::new();
+        while next < last && read.len() < hands * sweep::SHARE {
+            let path = tile::bundle(next);
+            let Some(bytes) = pass.expect(&path)? else {
+                // Without it nobody knows what follows.
+                next = last;
+                break;
+            };
+            read.push(Bundle { path, entries: next * WIDTH..size.min((next + 1) * WIDTH), bytes });
+            next += 1;
+        }
+        // Before the first entry was read, the key that the verifier trusts is as good a guess as any.
+        let guess = Arc::new(audit.record_key().unwrap_or(trusted).clone());
+        for (bundle, swept) in read.iter().zip(sweep::all(&read, key, &guess, hands)) {
+            for (leaf, entry) in swept.entries {
+                leaves.push(leaf);
+                audit.prepared(entry);
+            }
+            match swept.end {
+                Ok(0) => {}
+                Ok(left) => {
+                    let what = format!(
+                        "{left} bytes after the last entry of the checkpoint: a crash left them, or they are being written"
+                    );
+                    pass.remarks.push(Flaw::new(&bundle.path, what));
                 }
-                Err(error) => {
-                    pass.flaw(path, format!("entry {index}: {error}"));
+                Err((index, error)) => {
+                    pass.flaw(&bundle.path, format!("entry {index}: {error}"));
                     return Ok(leaves);
                 }
             }
-        }
-        if !rest.is_empty() {
-            let what = format!(
-                "{} bytes after the last entry of the checkpoint: a crash left them, or they are being written",
-                rest.len()
-            );
-            pass.remarks.push(Flaw::new(path, what));
         }
     }
     Ok(leaves)
