@@ -90,7 +90,7 @@ fn entry(standing: &Standing, n: usize) -> Vec<u8> {
 }
 
 fn add(ledger: &Files, count: usize) {
-    let mut compose = |standing: &Standing, _: &[Vec<u8>]| {
+    let mut compose = |standing: &Standing, _: &Vec<Vec<u8>>| {
         Ok(Batch { entries: (0..count).map(|n| entry(standing, n)).collect(), ..Batch::default() })
     };
     ledger.append(&mut compose).expect("an append");

@@ -30,15 +30,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
-    let mut entries = desk.app()?.ledger_entries()?;
-    if let Some(group) = &args.group {
-        entries.retain(|one| one.entry.what.run().is_some_and(|run| run.group == *group));
-    }
+    let read = desk.app()?.reading()?;
+    let about = |one: &&Entered| {
+        args.group.as_ref().is_none_or(|group| one.entry.what.run().is_some_and(|run| run.group == *group))
+    };
+    let entries: Vec<&Entered> = read.entries().iter().filter(about).collect();
     let first = args.last.map_or(0, |last| entries.len().saturating_sub(last));
     let entries = entries.get(first..).unwrap_or_default();
     match desk.screen.format {
         Format::Json => desk.screen.json(&entries),
-        Format::Text => desk.screen.text(&columns(&entries.iter().map(row).collect::<Vec<_>>())),
+        Format::Text => desk.screen.text(&columns(&entries.iter().map(|one| row(one)).collect::<Vec<_>>())),
     }
     Ok(Exit::Success)
 }

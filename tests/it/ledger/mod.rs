@@ -17,6 +17,7 @@ mod crash;
 mod damage;
 mod go;
 mod memory;
+mod once;
 mod pack;
 mod program;
 
