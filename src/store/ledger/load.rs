@@ -85,7 +85,8 @@ impl<F: Follow> Files<F> {
         state.head = Some(head.clone());
         let Some(bytes) = note else { return self.after(state) };
         // The checkpoint names all entries: while it is the same, so are they.
-        if bytes == state.note {
+        let more = mark.as_ref().is_some_and(|mark| mark.size > state.edge.size());
+        if bytes == state.note && !more {
             return self.after(state);
         }
         let note = Note::parse(&bytes).map_err(|error| self.damaged(format!("{CHECKPOINT}: {error}")))?;
@@ -128,8 +129,8 @@ impl<F: Follow> Files<F> {
             let from = usize::try_from(skip).ok().and_then(|skip| bytes.get(skip..));
             let mut rest = from.ok_or_else(|| self.damaged(format!("{path} is shorter than it was")))?;
             for index in first..size.min((first / WIDTH + 1) * WIDTH) {
-                let opened = opener.open(rest, index).map_err(|error| self.damaged(format!("{path}: {error}")))?;
-                let (entry, more) = opened;
+                let frame = opener.open(rest, index).map_err(|error| self.damaged(format!("{path}: {error}")))?;
+                let (entry, more) = frame;
                 state.add(Fresh::of(index, entry), &head.origin, &mut full);
                 rest = more;
                 if mark.is_some_and(|mark| mark.size == index + 1 && mark.root != state.edge.root()) {

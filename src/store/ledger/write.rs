@@ -114,7 +114,8 @@ impl<F: Follow> Files<F> {
         written.map_err(failed(format!("write the checkpoint of the ledger {}", self.place())))?;
         let marked = replace(self.means.beside.as_ref(), MARK, note.as_bytes());
         marked.map_err(failed(format!("write {MARK} beside the ledger {}", self.place())))?;
-        state.note = note.into_bytes();
+        // After a rotation this key signs no more, which is looked at when the checkpoint is read.
+        state.note = if batch.next_key.is_some() { Vec::new() } else { note.into_bytes() };
         Ok(())
     }
 

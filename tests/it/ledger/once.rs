@@ -11,12 +11,20 @@ use std::{
 
 use lifeboat::{
     app::{self, App, Shelf, Typed},
-    port::{Ledger as _, LedgerError},
+    evidence::{
+        key::private_pem,
+        statement::{Role, What},
+    },
+    port::{Batch, Ledger as _, LedgerError},
     store::ledger::{Disk, Folder},
 };
 use serde_json::json;
 
-use super::{enter, files, flaws, memory::Fault, memory::Memory, opened};
+use super::{
+    closed, enter, files, flaws, key,
+    memory::{Fault, Memory},
+    opened, record, seal, small,
+};
 use crate::cli::Stage;
 
 /// A disk that counts how often a file under `tile/` is read.
@@ -111,13 +119,45 @@ fn what_another_process_wrote_in_between_is_read_and_kept_once() {
     let (counted, reads) = counting(&disk);
     let (one, other) = (files(counted, beside.clone()), files(disk.clone(), beside.clone()));
     enter(&one, &[opened(1)], &[]).unwrap();
-    enter(&other, &[opened(2)], &[]).unwrap();
-    enter(&one, &[opened(3)], &[]).unwrap();
+    enter(&other, &[closed(1)], &[record(1)]).unwrap();
+    enter(&one, &[opened(2)], &[]).unwrap();
     let after = reads.swap(0, Ordering::SeqCst);
     assert!(after > 0, "the entry of the other one was read");
     assert_eq!(one.entries().unwrap(), other.entries().unwrap());
     assert_eq!((one.entries().unwrap().len(), reads.load(Ordering::SeqCst)), (4, 0));
     assert_eq!(flaws(&disk, Some(&beside)), Vec::<String>::new());
+}
+
+#[test]
+fn a_folder_that_went_back_to_what_a_process_knows_is_noticed_by_the_mark() {
+    let (disk, beside) = (Memory::default(), Memory::default());
+    let (one, other) = (files(disk.clone(), beside.clone()), files(disk.clone(), beside.clone()));
+    enter(&one, &[opened(1)], &[]).unwrap();
+    let old = disk.all();
+    enter(&other, &[closed(1)], &[record(1)]).unwrap();
+    for path in disk.all().keys() {
+        disk.take(path);
+    }
+    for (path, bytes) in &old {
+        disk.put(path, bytes);
+    }
+    assert!(matches!(enter(&one, &[opened(2)], &[]), Err(LedgerError::WentBack { .. })));
+}
+
+#[test]
+fn a_key_that_was_rotated_away_signs_no_more_in_the_process_that_rotated_it() {
+    let (disk, beside) = small();
+    let ledger = files(disk.clone(), beside.clone());
+    let next = private_pem(&[7; 32]);
+    let (new, anna) = (key(7).public().into(), "anna".parse().unwrap());
+    let added = What::KeyAdded { role: Role::Ledger, key: new, requested_by: anna };
+    ledger
+        .append(&mut |standing, _| {
+            let entries = vec![seal(standing, added.clone())];
+            Ok(Batch { entries, blobs: Vec::new(), next_key: Some(next.clone().into()) })
+        })
+        .unwrap();
+    assert!(matches!(enter(&ledger, &[opened(2)], &[]), Err(LedgerError::Other { .. })));
 }
 
 #[test]
