@@ -362,7 +362,9 @@ mod tests {
 
     fn known(entries: &[Vec<u8>]) -> Known {
         let mut read = Reading::default();
-        (0..).zip(entries).for_each(|(index, entry)| read.entry(Fresh::of(index, entry.clone())));
+        for (index, entry) in (0..).zip(entries) {
+            read.entry(Fresh::of(index, entry.clone()));
+        }
         Known::of(&read)
     }
 

@@ -120,6 +120,14 @@ impl App {
         self.enter_also(&books, now, false, Vec::new()).await
     }
 
+    /// What the ledger says, where there is one.
+    fn read_so_far(books: &Bookshelf) -> Result<Reading, AppError> {
+        match books.files.entries() {
+            Err(LedgerError::None { .. }) => Ok(Reading::default()),
+            read => read.map_err(ledger),
+        }
+    }
+
     /// With `alone`, only what happens to `now`: the rest can wait.
     async fn enter_also(
         &self,
@@ -128,10 +136,7 @@ impl App {
         alone: bool,
         also: Vec<Draft>,
     ) -> Result<(), AppError> {
-        let read = match books.files.entries() {
-            Err(LedgerError::None { .. }) => Reading::default(),
-            read => read.map_err(ledger)?,
-        };
+        let read = Self::read_so_far(books)?;
         let mut drafts = self.missing(read.book(), now, alone).await?;
         // Who holds a copy makes the next append copy everything.
         drop(read);
@@ -229,7 +234,14 @@ impl App {
     /// Before a run is opened, and before its lease is taken: the ledger must be in order. Users who wait (`goes_on`) do not wait
     /// for what was missed earlier, nor for a ledger that is out of order.
     pub(super) async fn ledger_ready(&self, goes_on: bool) -> Result<(), AppError> {
-        if goes_on { Ok(()) } else { self.enter(None).await }
+        if goes_on { Ok(()) } else { self.enter_with_policy(Vec::new()).await }
+    }
+
+    /// Whatever is missing, the drill policy of the documents where it changed, and this.
+    async fn enter_with_policy(&self, more: Vec<Draft>) -> Result<(), AppError> {
+        let books = self.bookshelf()?;
+        let policy = self.policy_draft(&Self::read_so_far(&books)?);
+        self.enter_also(&books, None, false, policy.into_iter().chain(more).collect()).await
     }
 
     /// After a run was opened and before it acts. Where it must not act without an entry it is ordered to end, which it does
@@ -263,17 +275,12 @@ impl App {
         self.enter_also(&books, None, false, vec![Draft { what, late: false, blob }]).await
     }
 
-    /// Once a day, and whatever is missing. `serve` asks every hour.
+    /// Once a day, the drill policy where it changed, and whatever is missing. `serve` asks every hour.
     pub async fn ledger_beat(&self) -> Result<(), AppError> {
-        let books = self.bookshelf()?;
-        let last = match books.files.entries() {
-            Ok(read) => read.book().last,
-            Err(LedgerError::None { .. }) => None,
-            Err(error) => return Err(ledger(error)),
-        };
+        let last = Self::read_so_far(&self.bookshelf()?)?.book().last;
         let due = last.is_none_or(|last| self.clock.now().duration_since(last) >= HEARTBEAT);
         let beat = due.then(|| What::Heartbeat { version: env!("CARGO_PKG_VERSION").into() });
-        self.enter_also(&books, None, false, beat.map(Draft::on_time).into_iter().collect()).await
+        self.enter_with_policy(beat.map(Draft::on_time).into_iter().collect()).await
     }
 
     /// Beats until the process ends. What fails is tried again an hour later, and is an alarm of `status` meanwhile.

@@ -88,6 +88,8 @@ pub(super) struct Book {
     pub(super) record: Option<String>,
     /// When the last entry was made.
     pub(super) last: Option<Timestamp>,
+    /// SHA-256 of the drill policy that was entered last.
+    pub(super) policy: Option<String>,
     /// The drafts of incident notices: two processes never make one version of the same.
     pub(super) drafts: BTreeSet<(RunId, u32)>,
 }
@@ -102,6 +104,7 @@ impl Book {
                 self.record = Some(key.id.clone());
             }
             What::ActionClosed(closed) => drop(self.done.insert(closed.action)),
+            What::PolicyChanged(changed) => self.policy = Some(changed.policy.sha256.clone()),
             What::IncidentDrafted(made) => drop(self.drafts.insert((made.run.clone(), made.version))),
             What::LedgerRecovered { .. }
             | What::KeyAdded { role: Role::Ledger, .. }
@@ -124,6 +127,7 @@ impl Book {
             // Closed twice is a flaw: the second of two processes that close it at once makes no entry.
             What::ActionClosed(closed) => self.done.contains(&closed.action),
             What::IncidentDrafted(made) => self.drafts.contains(&(made.run.clone(), made.version)),
+            What::PolicyChanged(changed) => self.policy.as_ref() == Some(&changed.policy.sha256),
             What::LedgerOpened { .. }
             | What::LedgerRecovered { .. }
             | What::KeyAdded { .. }
@@ -178,13 +182,11 @@ impl Shelf {
         open: impl FnOnce() -> Files<Reading>,
     ) -> Files<Reading> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.as_ref().filter(|(at, files)| at == folder && files.is_with(key, data)) {
-            Some((_, files)) => files.clone(),
-            None => {
-                let files = open();
-                *held = Some((folder.to_owned(), files.clone()));
-                files
-            }
+        if let Some((_, files)) = held.as_ref().filter(|(at, files)| at == folder && files.is_with(key, data)) {
+            return files.clone();
         }
+        let files = open();
+        *held = Some((folder.to_owned(), files.clone()));
+        files
     }
 }

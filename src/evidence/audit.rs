@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{
     envelope::Envelope,
     key::PublicKey,
-    later::{Anchored, FindingRaised, SignOff},
+    later::{Anchored, FindingRaised, PolicyChanged, SignOff},
     note::Verifier,
     signed::Signed,
     statement::{self, BadEntry, Blob, NamedKey, Role, Statement, What},
@@ -53,6 +53,7 @@ pub struct Audit {
     actions: BTreeMap<u64, bool>,
     anchored: Vec<(u64, Anchored)>,
     drafts: BTreeMap<RunId, u32>,
+    policies: Vec<(u64, PolicyChanged)>,
     late: u64,
     unknown: u64,
     flaws: Vec<Flaw>,
@@ -81,6 +82,8 @@ pub struct Audited {
     pub blobs: BTreeMap<String, (u64, Option<RunId>)>,
     /// What persons signed with keys of their own, whose signatures are not verified here.
     pub signed: Vec<Signed>,
+    /// The drill policies, each with the number of the entry from which on it held.
+    pub policies: Vec<(u64, PolicyChanged)>,
     /// Entries that say that a checkpoint is known elsewhere, each with its number.
     pub anchored: Vec<(u64, Anchored)>,
     /// What is wrong.
@@ -175,6 +178,7 @@ impl Audit {
             | What::Heartbeat { .. }
             | What::Waived(_)
             | What::AssuranceRecorded(_) => Ok(()),
+            What::PolicyChanged(changed) => self.policy_changed(index, changed),
             What::Anchored(anchored) => {
                 self.anchored.push((index, anchored));
                 Ok(())
@@ -184,6 +188,15 @@ impl Audit {
                 Ok(())
             }
         }
+    }
+
+    /// A policy is entered when it is another one than that before. The same once more would move the day from which on it held.
+    fn policy_changed(&mut self, index: u64, changed: PolicyChanged) -> Result<(), String> {
+        if self.policies.last().is_some_and(|(_, before)| before.policy == changed.policy) {
+            return Err(format!("it enters the drill policy {}, which held already", changed.policy.sha256));
+        }
+        self.policies.push((index, changed));
+        Ok(())
     }
 
     /// A run that something is said of was opened before.
@@ -320,6 +333,7 @@ impl Audit {
             ledger: self.ledger,
             blobs: self.blobs,
             signed: self.signed,
+            policies: self.policies,
             anchored: self.anchored,
             flaws,
         }
@@ -406,6 +420,19 @@ mod tests {
     }
 
     #[test]
+    fn a_drill_policy_is_entered_when_it_changed_and_may_come_back_later() {
+        let policy = |text: &[u8]| {
+            let anna = "anna".parse().unwrap();
+            by(1, What::PolicyChanged(PolicyChanged { policy: Blob::of(text), requirements: 1, by: anna }))
+        };
+        let found = audited(&[first(), policy(b"strict"), policy(b"loose"), policy(b"strict")]);
+        assert_eq!(found.flaws, []);
+        assert_eq!((found.policies.len(), found.blobs.len()), (3, 2));
+        let twice = flaws(&[first(), policy(b"strict"), policy(b"strict")]);
+        assert!(twice.len() == 1 && twice[0].starts_with("entry 2: it enters the drill policy"), "{twice:?}");
+    }
+
+    #[test]
     fn a_gap_between_runs_is_a_flaw_and_so_is_a_run_that_nobody_closed() {
         let found = flaws(&[first(), by(1, opened("orders-2", false)), by(1, opened("orders-3", false))]);
         assert_eq!(
@@ -444,7 +471,9 @@ mod tests {
         for looked_for in [None, Some(&old), Some(&new)] {
             let found = |entries: &[Vec<u8>]| {
                 let mut audit = Audit::of(ORIGIN);
-                entries.iter().for_each(|entry| audit.prepared(Prepared::of(entry, looked_for)));
+                for entry in entries {
+                    audit.prepared(Prepared::of(entry, looked_for));
+                }
                 audit.end().flaws
             };
             assert_eq!(found(&rotated), [], "{looked_for:?}");

@@ -77,6 +77,9 @@ fn about(what: &What) -> String {
         }
         What::IncidentDrafted(made) => format!("{} draft {} by {}", made.run, made.version, made.by),
         What::AssuranceRecorded(made) => format!("{} on {} by {}", made.item, made.on, made.assessor),
+        What::PolicyChanged(changed) => {
+            format!("{} requirements, sha256:{}", changed.requirements, changed.policy.sha256)
+        }
         What::Anchored(anchored) => format!("{} entries with {} ({})", anchored.size, anchored.anchor, anchored.how),
         What::Heartbeat { version } => format!("lifeboat {version}"),
         What::Other => String::new(),

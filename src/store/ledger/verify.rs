@@ -21,6 +21,7 @@ use crate::{
         checkpoint::Checkpoint,
         cosignature::Cosigner,
         key::{PublicKey, hex},
+        later::PolicyChanged,
         note::{Note, Verifier},
         signed::Signed,
         tile::{self, WIDE, WIDTH},
@@ -121,6 +122,7 @@ pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> 
         let key = DataKey::new(trusted.data, head.id);
         let of_runs = blobs(&mut pass, &key, &audited)?;
         audited.signed.extend(of_runs);
+        policies(&mut pass, &key, &audited)?;
         receipts = receipts::check(&mut pass, &key, &leaves, &audited, (&head.origin, trusted))?;
     }
     if let Some(said) = &said {
@@ -266,6 +268,26 @@ fn blobs(pass: &mut Pass<'_>, key: &DataKey, audited: &Audited) -> Result<Vec<Si
         }
     }
     Ok(signed)
+}
+
+/// Each drill policy asks as much as its entry says. One that is missing or was changed is a flaw already.
+fn policies(pass: &mut Pass<'_>, key: &DataKey, audited: &Audited) -> Result<(), LedgerError> {
+    for (index, changed) in &audited.policies {
+        let (path, digest) = (blob_path(&changed.policy.sha256), digest_of(&changed.policy.sha256));
+        let (Some(bytes), Some(digest)) = (pass.read(&path)?, digest) else { continue };
+        let Ok(text) = key.open_blob(&bytes, &digest) else { continue };
+        let Ok(asked) = PolicyChanged::read(&text) else {
+            let what = "this program cannot read the drill policy, so no day is judged by it";
+            pass.remarks.push(Flaw::new(format!("entry {index}"), what));
+            continue;
+        };
+        let found: u64 = asked.iter().map(|one| one.requirements.len() as u64).sum();
+        if found != changed.requirements {
+            let what = format!("it says {} requirements, and its policy makes {found}", changed.requirements);
+            pass.flaw(format!("entry {index}"), what);
+        }
+    }
+    Ok(())
 }
 
 /// The mark is a checkpoint of this ledger, and this ledger has grown from it.
