@@ -20,6 +20,7 @@ mod memory;
 mod once;
 mod pack;
 mod program;
+mod race;
 
 use memory::Memory;
 
