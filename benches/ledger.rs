@@ -48,17 +48,17 @@ fn main() {
     }
     println!("\ndurable appends of one entry, one after the other, per second; {ROUNDS} rounds of {APPENDS}");
     println!("{:>7} {:>22} {:>12} {:>15}", "", "raw write+fdatasync", "to 10 entries", "to 20,000");
-    for (floor, [small, large]) in &rows {
-        println!("{:>7} {floor:>22.0} {small:>12.0} {large:>15.0}", "");
+    for (floor, [few, many]) in &rows {
+        println!("{:>7} {floor:>22.0} {few:>12.0} {many:>15.0}", "");
     }
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
         values[ROUNDS / 2]
     };
     let floor = median(rows.iter().map(|(floor, _)| *floor).collect());
-    let [small, large] = [0, 1].map(|at: usize| median(rows.iter().map(|(_, to)| to[at]).collect()));
-    println!("{:>7} {floor:>22.0} {small:>12.0} {large:>15.0}", "median");
-    println!("{:>7} {:>22} {:>12.2} {:>15.2}", "", "of the floor", small / floor, large / floor);
+    let [few, many] = [0, 1].map(|at: usize| median(rows.iter().map(|(_, to)| to[at]).collect()));
+    println!("{:>7} {floor:>22.0} {few:>12.0} {many:>15.0}", "median");
+    println!("{:>7} {:>22} {:>12.2} {:>15.2}", "", "of the floor", few / floor, many / floor);
     large(&folder.path().join("large"));
 }
 

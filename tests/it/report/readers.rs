@@ -114,7 +114,7 @@ fn nists_own_models_take_every_oscal_document_and_refuse_what_was_planted() {
     assert_eq!(said.words.matches("v1.2.1").count(), kept.len(), "{}", said.words);
     let results = written(Format::OscalResults, &story::failover());
     let actions = written(Format::OscalActions, &story::failover());
-    let party = format!("\"metadata\": {{\n\"parties\": [{{\"uuid\": \"{}\", \"type\": \"robot\"}}],", NOBODY);
+    let party = format!("\"metadata\": {{\n\"parties\": [{{\"uuid\": \"{NOBODY}\", \"type\": \"robot\"}}],");
     for (text, from, to, because) in [
         (&results, "\"title\"", "\"titel\"", "missing-required /assessment-results/metadata title"),
         (
