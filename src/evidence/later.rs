@@ -153,7 +153,7 @@ pub struct AssuranceRecorded {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyChanged {
-    /// What they ask of each group: a list of [`Asked`](crate::model::Asked) as JSON. The SHA-256 of the text is the policy's digest.
+    /// What they ask of each group: a list of [`Asked`] as JSON. The SHA-256 of the text is the policy's digest.
     pub policy: Blob,
     /// Requirements on all groups together.
     pub requirements: u64,
