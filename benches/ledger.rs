@@ -1,5 +1,5 @@
-//! Durable appends to the ledger, one entry after the other, beside the raw floor of the same minute: write and fdatasync of the same
-//! bytes on the same disk. And how long it takes to verify a ledger of 100,000 entries.
+//! Durable appends to a ledger of 10 entries and to one of 20,000, one entry after the other, beside the raw floor of the same minute: write and
+//! fdatasync of the same bytes on the same disk. And how long it takes to verify a ledger of 100,000 entries.
 
 #![allow(
     clippy::disallowed_methods,
@@ -28,6 +28,8 @@ use lifeboat::{
 
 const ROUNDS: usize = 7;
 const APPENDS: usize = 300;
+/// Of the ledgers that are appended to.
+const SIZES: [usize; 2] = [10, 20_000];
 /// Of the ledger that is verified.
 const ENTRIES: usize = 100_000;
 
@@ -41,20 +43,22 @@ fn main() {
     let mut rows = Vec::new();
     for round in 0..ROUNDS {
         let floor = floor(&folder.path().join(format!("floor-{round}")));
-        rows.push((per_second(APPENDS, floor), per_second(APPENDS, appends(&folder.path().join(format!("{round}"))))));
+        let to = |size| per_second(APPENDS, appends(&folder.path().join(format!("{round}-{size}")), size));
+        rows.push((per_second(APPENDS, floor), SIZES.map(to)));
     }
     println!("\ndurable appends of one entry, one after the other, per second; {ROUNDS} rounds of {APPENDS}");
-    println!("{:>7} {:>22} {:>8}", "", "raw write+fdatasync", "ledger");
-    for (floor, ledger) in &rows {
-        println!("{:>7} {floor:>22.0} {ledger:>8.0}", "");
+    println!("{:>7} {:>22} {:>12} {:>15}", "", "raw write+fdatasync", "to 10 entries", "to 20,000");
+    for (floor, [few, many]) in &rows {
+        println!("{:>7} {floor:>22.0} {few:>12.0} {many:>15.0}", "");
     }
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
         values[ROUNDS / 2]
     };
-    let (floor, ledger) = rows.iter().copied().unzip();
-    let (floor, ledger) = (median(floor), median(ledger));
-    println!("{:>7} {floor:>22.0} {ledger:>8.0}   {:.2} of the floor", "median", ledger / floor);
+    let floor = median(rows.iter().map(|(floor, _)| *floor).collect());
+    let [few, many] = [0, 1].map(|at: usize| median(rows.iter().map(|(_, to)| to[at]).collect()));
+    println!("{:>7} {floor:>22.0} {few:>12.0} {many:>15.0}", "median");
+    println!("{:>7} {:>22} {:>12.2} {:>15.2}", "", "of the floor", few / floor, many / floor);
     large(&folder.path().join("large"));
 }
 
@@ -90,15 +94,16 @@ fn entry(standing: &Standing, n: usize) -> Vec<u8> {
 }
 
 fn add(ledger: &Files, count: usize) {
-    let mut compose = |standing: &Standing, _: &[Vec<u8>]| {
+    let mut compose = |standing: &Standing, _: &Vec<Vec<u8>>| {
         Ok(Batch { entries: (0..count).map(|n| entry(standing, n)).collect(), ..Batch::default() })
     };
     ledger.append(&mut compose).expect("an append");
 }
 
-fn appends(path: &Path) -> Duration {
+/// To a ledger of so many entries that its process has read.
+fn appends(path: &Path, size: usize) -> Duration {
     let ledger = open(path);
-    add(&ledger, 1);
+    add(&ledger, size);
     let began = Instant::now();
     for _ in 0..APPENDS {
         add(&ledger, 1);
@@ -134,7 +139,7 @@ fn large(path: &Path) {
         assert!(checked.flaws.is_empty() && checked.audited.entries == ENTRIES as u64, "{:?}", checked.flaws);
     }
     took.sort_by(f64::total_cmp);
-    println!("\nverify of {ENTRIES} entries: {:.2} s (median of {took:.2?}), one core", took[1]);
+    println!("\nverify of {ENTRIES} entries: {:.2} s (median of {took:.2?}), all processors", took[1]);
     let began = Instant::now();
     add(&open(path), 1);
     println!("the first append of a process to it: {:.2} s", began.elapsed().as_secs_f64());

@@ -7,13 +7,17 @@
 //! An anchor that has seen more than there is, or something else, accuses this ledger. That is said loudly, again and again, and
 //! stops nothing: what is at stake then is evidence, and users come first.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
-    App, AppError,
+    App, AppError, Reading,
     bookkeeping::{Bookshelf, ledger},
     documents::Papers,
     keys::draw,
@@ -28,8 +32,7 @@ use crate::{
         key::hex,
         later::Anchored,
         note::Note,
-        statement::{self, Blob, What},
-        tree,
+        statement::{Blob, What},
     },
     model::AnchorName,
     port::{Ledger as _, LedgerError},
@@ -91,19 +94,18 @@ struct Known {
 }
 
 impl Known {
-    fn of(entries: &[Vec<u8>]) -> Self {
-        let mut known = Self { opened: Timestamp::UNIX_EPOCH, others: Vec::new(), last: BTreeMap::new() };
-        for (index, entry) in (0..).zip(entries) {
-            let read = statement::read(entry).ok().map(|(_, statement)| statement.predicate);
-            if let (0, Some(entry)) = (index, &read) {
-                known.opened = entry.at;
-            }
-            match read.map(|entry| entry.what) {
-                Some(What::Anchored(anchored)) => drop(known.last.insert(anchored.anchor.clone(), anchored)),
-                Some(_) | None => known.others.push(index),
+    fn of(read: &Reading) -> Self {
+        let opened = read.entries().first().map_or(Timestamp::UNIX_EPOCH, |first| first.entry.at);
+        let mut last = BTreeMap::new();
+        let mut about = BTreeSet::new();
+        for one in read.entries() {
+            if let What::Anchored(anchored) = &one.entry.what {
+                last.insert(anchored.anchor.clone(), anchored.clone());
+                about.insert(one.index);
             }
         }
-        known
+        let others = (0..read.leaves().len() as u64).filter(|index| !about.contains(index)).collect();
+        Self { opened, others, last }
     }
 
     fn state(&self, anchor: &Anchor, now: Timestamp) -> AnchorState {
@@ -139,12 +141,12 @@ impl App {
         if anchors.is_empty() || !self.settings.ledger_folder().exists() {
             return Ok(Vec::new());
         }
-        let entries = match self.bookshelf()?.files.entries() {
-            Ok(entries) => entries,
+        let read = match self.bookshelf()?.files.entries() {
+            Ok(read) => read,
             Err(LedgerError::None { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(ledger(error)),
         };
-        let (known, now) = (Known::of(&entries), self.clock.now());
+        let (known, now) = (Known::of(&read), self.clock.now());
         Ok(anchors.iter().map(|anchor| known.state(anchor, now)).collect())
     }
 
@@ -240,19 +242,17 @@ impl App {
 
     /// The head, and the size that this anchor had last.
     fn head(books: &Bookshelf, anchor: &Anchor) -> Result<(Head, u64), AppError> {
-        let (note, entries) = books.files.signed_head().map_err(ledger)?;
+        let (note, read) = books.files.signed_head().map_err(ledger)?;
         let checkpoint = Note::parse(&note).ok().and_then(|note| Checkpoint::read(&note).ok());
         // It was read and verified a moment ago.
         let checkpoint = checkpoint.ok_or_else(|| AppError::Missing {
             what: "the ledger's checkpoint cannot be read".into(),
             remedy: "`lifeboat evidence verify` says all that is wrong".into(),
         })?;
-        let known = Known::of(&entries).last.get(anchor.name.as_str()).map_or(0, |last| last.size);
-        let leaves = entries.iter().map(|entry| tree::leaf(entry)).collect();
-        let named = |(index, entry): (u64, &Vec<u8>)| {
-            Some((index, statement::read(entry).ok()?.1.predicate.what.blob()?.sha256.clone()))
-        };
-        let blobs = (0..).zip(&entries).filter_map(named).collect();
+        let known = Known::of(&read).last.get(anchor.name.as_str()).map_or(0, |last| last.size);
+        let leaves = read.leaves().to_vec();
+        let named = read.entries().iter().filter_map(|one| Some((one.index, one.entry.what.blob()?.sha256.clone())));
+        let blobs = named.collect();
         Ok((Head { note, checkpoint, leaves, blobs }, known))
     }
 
@@ -264,11 +264,11 @@ impl App {
     /// Everything that anchors gave in return, by the entries: number, entry, receipt.
     pub fn receipts(&self) -> Result<Vec<(u64, Anchored, Vec<u8>)>, AppError> {
         let mut found = Vec::new();
-        for entered in self.ledger_entries()? {
-            let What::Anchored(anchored) = entered.entry.what else { continue };
+        for entered in self.reading()?.entries() {
+            let What::Anchored(anchored) = &entered.entry.what else { continue };
             let Some(blob) = &anchored.receipt else { continue };
             if let Some(bytes) = self.bookshelf()?.files.blob(&blob.sha256).map_err(ledger)? {
-                found.push((entered.index, anchored, bytes));
+                found.push((entered.index, anchored.clone(), bytes));
             }
         }
         Ok(found)
@@ -348,6 +348,7 @@ mod tests {
             statement::Entry,
         },
         spec::{EvidenceAnchorSpec, TimestampAnchor},
+        store::ledger::{Follow as _, Fresh},
     };
 
     struct NoSecrets;
@@ -378,6 +379,14 @@ mod tests {
         entry(second, What::Anchored(Anchored { anchor, how, size, root, anchored_at, receipt: None, key: None }))
     }
 
+    fn known(entries: &[Vec<u8>]) -> Known {
+        let mut read = Reading::default();
+        for (index, entry) in (0..).zip(entries) {
+            read.entry(Fresh::of(index, entry.clone()));
+        }
+        Known::of(&read)
+    }
+
     fn clock(every_seconds: u32) -> Anchor {
         let timestamp = Some(TimestampAnchor { url: "http://tsa.example.com".into(), ca: None });
         let spec = EvidenceAnchorSpec { witness: None, worm: None, timestamp, every_seconds };
@@ -399,7 +408,7 @@ mod tests {
         ];
         for (what, entries, now, expected) in cases {
             let entries: Vec<_> = entries.into_iter().cloned().collect();
-            let state = Known::of(&entries).state(&clock(600), at(now));
+            let state = known(&entries).state(&clock(600), at(now));
             assert_eq!((state.size, state.unanchored, state.age_seconds, state.due(600)), expected, "{what}");
         }
     }
@@ -410,12 +419,12 @@ mod tests {
         for (every, now, late) in
             [(600, 60 + 1_200, false), (600, 60 + 1_201, true), (60, 60 + 900, false), (60, 961, true)]
         {
-            let state = Known::of(&entries).state(&clock(every), at(now));
+            let state = known(&entries).state(&clock(every), at(now));
             assert_eq!(state.late, late, "every {every} s, at {now}");
             let alarms = App::anchor_alarms(&[state]);
             assert_eq!(alarms.len(), usize::from(late), "{alarms:?}");
         }
-        let never = App::anchor_alarms(&[Known::of(&[beat(0)]).state(&clock(60), at(7_200))]);
+        let never = App::anchor_alarms(&[known(&[beat(0)]).state(&clock(60), at(7_200))]);
         assert_eq!(never, ["the anchor clock has never answered; `lifeboat evidence anchor clock` says why"]);
     }
 }

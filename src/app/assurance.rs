@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{App, AppError, documents::Papers};
+use super::{App, AppError, Reading, documents::Papers};
 use crate::{
     decide::{self, Period, Renewal},
     evidence::{key::hex, later::AssuranceRecorded, statement::What, tree, words},
@@ -89,15 +89,15 @@ impl App {
 
     /// Everything that was recorded, oldest entry first. Without a ledger that is nothing.
     fn examined(&self) -> Result<Vec<AssuranceRecorded>, AppError> {
-        let entries = match self.ledger_entries() {
-            Err(AppError::Ledger { source: LedgerError::None { .. } }) => Vec::new(),
-            entries => entries?,
+        let read = match self.reading() {
+            Err(AppError::Ledger { source: LedgerError::None { .. } }) => Reading::default(),
+            read => read?,
         };
-        let made = |one: super::Entered| match one.entry.what {
-            What::AssuranceRecorded(made) => Some(made),
+        let made = |one: &super::Entered| match &one.entry.what {
+            What::AssuranceRecorded(made) => Some(made.clone()),
             _ => None,
         };
-        Ok(entries.into_iter().filter_map(made).collect())
+        Ok(read.entries().iter().filter_map(made).collect())
     }
 
     /// Enters what took place into the ledger. The report itself is not kept: its digest proves later which one it was.

@@ -10,20 +10,25 @@
 //! Files are read and written in place, like the records: an append takes milliseconds, and where another process holds the ledger at
 //! most two seconds, or a fifth of one where users wait.
 
-use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{App, AppError, Order, StorePlace, identity, keys::draw, supervise::Crew};
+use super::{
+    App, AppError, Order, StorePlace, identity,
+    keys::draw,
+    reading::{Book, Reading},
+    supervise::Crew,
+};
 use crate::{
     evidence::{
         Record,
         key::SigningKey,
-        statement::{self, Blob, Entry, NamedKey, Role, What},
+        statement::{Blob, Entry, NamedKey, What},
     },
     model::{CommandBody, RunId},
     port::{Batch, Ledger as _, LedgerError, Standing, StoreError},
-    store::ledger::{Files, Folder, Means},
+    store::ledger::{Files, Follow, Means},
 };
 
 /// A quiet ledger has an entry at least this often.
@@ -35,75 +40,6 @@ const ELSEWHERE: SignedDuration = SignedDuration::from_hours(2);
 
 /// Between two looks at whether an entry is due.
 const ROUND: Duration = Duration::from_hours(1);
-
-/// What the entries say about what is entered already.
-#[derive(Debug, Default)]
-struct Book {
-    opened: BTreeSet<RunId>,
-    closed: BTreeSet<RunId>,
-    /// Actions that were closed, by number.
-    done: BTreeSet<u64>,
-    /// The id of the key that signs entries now.
-    record: Option<String>,
-    /// When the last entry was made.
-    last: Option<Timestamp>,
-    /// The drafts of incident notices: two processes never make one version of the same.
-    drafts: BTreeSet<(RunId, u32)>,
-}
-
-impl Book {
-    fn of(entries: &[Vec<u8>]) -> Self {
-        let mut book = Self::default();
-        for entry in entries {
-            // What cannot be read is for `verify` to say: it is no entry of a run.
-            let Ok((_, statement)) = statement::read(entry) else { continue };
-            book.last = Some(statement.predicate.at);
-            match statement.predicate.what {
-                What::RunOpened { run, .. } => drop(book.opened.insert(run)),
-                What::RunClosed { run, .. } => drop(book.closed.insert(run)),
-                What::LedgerOpened { record_key: key, .. } | What::KeyAdded { role: Role::Record, key, .. } => {
-                    book.record = Some(key.id);
-                }
-                What::ActionClosed(closed) => drop(book.done.insert(closed.action)),
-                What::IncidentDrafted(made) => drop(book.drafts.insert((made.run, made.version))),
-                What::LedgerRecovered { .. }
-                | What::KeyAdded { role: Role::Ledger, .. }
-                | What::KeyRetired { .. }
-                | What::SignedOff(_)
-                | What::FindingRaised(_)
-                | What::ActionOpened(_)
-                | What::Waived(_)
-                | What::AssuranceRecorded(_)
-                | What::Anchored(_)
-                | What::Heartbeat { .. }
-                | What::Other => {}
-            }
-        }
-        book
-    }
-
-    fn has(&self, what: &What) -> bool {
-        match what {
-            What::RunOpened { run, .. } => self.opened.contains(run),
-            What::RunClosed { run, .. } => self.closed.contains(run),
-            // Closed twice is a flaw: the second of two processes that close it at once makes no entry.
-            What::ActionClosed(closed) => self.done.contains(&closed.action),
-            What::IncidentDrafted(made) => self.drafts.contains(&(made.run.clone(), made.version)),
-            What::LedgerOpened { .. }
-            | What::LedgerRecovered { .. }
-            | What::KeyAdded { .. }
-            | What::KeyRetired { .. }
-            | What::SignedOff(_)
-            | What::FindingRaised(_)
-            | What::ActionOpened(_)
-            | What::Waived(_)
-            | What::AssuranceRecorded(_)
-            | What::Anchored(_)
-            | What::Heartbeat { .. }
-            | What::Other => false,
-        }
-    }
-}
 
 /// An entry that is to be made, with the blob that it names.
 pub(super) struct Draft {
@@ -118,19 +54,9 @@ impl Draft {
     }
 }
 
-/// An entry of the ledger, read.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Entered {
-    /// Its number, from 0.
-    pub index: u64,
-    /// The entry.
-    #[serde(flatten)]
-    pub entry: Entry,
-}
-
 /// Where the ledger is.
 pub(super) struct Bookshelf {
-    pub(super) files: Files,
+    pub(super) files: Files<Reading>,
     pub(super) record: SigningKey,
 }
 
@@ -151,15 +77,29 @@ impl App {
     pub(super) fn bookshelf(&self) -> Result<Bookshelf, AppError> {
         self.make_keys()?;
         let keys = self.ledger_keys()?;
-        let files = self.files_with(keys.ledger, keys.data);
+        let (public, data) = (keys.ledger.public().clone(), keys.data);
+        let open = || self.files_with(keys.ledger, data);
+        let files = self.shelf.take(&self.settings.ledger_folder(), (&public, &data), open);
         Ok(Bookshelf { files, record: keys.record })
     }
 
-    /// The ledger, to be written with this key.
-    pub(super) fn files_with(&self, key: SigningKey, data: [u8; 32]) -> Files {
+    /// The signed checkpoint and the bytes of all entries under it, read anew.
+    pub(super) fn raw_head(&self) -> Result<(Vec<u8>, Vec<Vec<u8>>), AppError> {
+        let keys = self.ledger_keys()?;
+        self.files_with::<Vec<Vec<u8>>>(keys.ledger, keys.data).signed_head().map_err(ledger)
+    }
+
+    /// The bytes of all entries, read anew.
+    pub(super) fn raw_entries(&self) -> Result<Vec<Vec<u8>>, AppError> {
+        let keys = self.ledger_keys()?;
+        self.files_with::<Vec<Vec<u8>>>(keys.ledger, keys.data).entries().map_err(ledger)
+    }
+
+    /// The ledger, to be written with this key. Nothing of it is read yet.
+    pub(super) fn files_with<F: Follow>(&self, key: SigningKey, data: [u8; 32]) -> Files<F> {
         let folder = self.settings.ledger_folder();
         let insists = self.settings.ledger.origin.is_some();
-        let (disk, beside) = (Box::new(Folder::at(&folder)), Box::new(Folder::at(&self.settings.data)));
+        let (disk, beside) = (self.shelf.disk(&folder), self.shelf.disk(&self.settings.data));
         let origin = self.new_origin();
         Files::new(Means { disk, beside, key, data, origin, insists, draw: draw::<16> })
     }
@@ -172,10 +112,9 @@ impl App {
 
     /// What the ledger is called: as its first entry says, or as a new one would be.
     pub fn origin(&self) -> String {
-        let first = self.bookshelf().ok().and_then(|books| books.files.entries().ok());
-        let first = first.and_then(|entries| Some(statement::read(entries.first()?).ok()?.1.predicate.what));
-        match first {
-            Some(What::LedgerOpened { origin, .. }) => origin,
+        let read = self.bookshelf().ok().and_then(|books| books.files.entries().ok());
+        match read.as_ref().and_then(|read| read.entries().first()).map(|first| &first.entry.what) {
+            Some(What::LedgerOpened { origin, .. }) => origin.clone(),
             Some(_) | None => self.new_origin(),
         }
     }
@@ -187,6 +126,14 @@ impl App {
         self.enter_also(&books, now, false, Vec::new()).await
     }
 
+    /// What the ledger says, where there is one.
+    fn read_so_far(books: &Bookshelf) -> Result<Reading, AppError> {
+        match books.files.entries() {
+            Err(LedgerError::None { .. }) => Ok(Reading::default()),
+            read => read.map_err(ledger),
+        }
+    }
+
     /// With `alone`, only what happens to `now`: the rest can wait.
     async fn enter_also(
         &self,
@@ -195,12 +142,10 @@ impl App {
         alone: bool,
         also: Vec<Draft>,
     ) -> Result<(), AppError> {
-        let book = match books.files.entries() {
-            Ok(entries) => Book::of(&entries),
-            Err(LedgerError::None { .. }) => Book::default(),
-            Err(error) => return Err(ledger(error)),
-        };
-        let mut drafts = self.missing(&book, now, alone).await?;
+        let read = Self::read_so_far(books)?;
+        let mut drafts = self.missing(read.book(), now, alone).await?;
+        // Who holds a copy makes the next append copy everything.
+        drop(read);
         drafts.extend(also);
         self.append(books, &drafts, None)
     }
@@ -255,8 +200,8 @@ impl App {
         next_key: Option<&secrecy::SecretString>,
     ) -> Result<(), AppError> {
         let at = self.clock.now();
-        let mut compose = |standing: &Standing, entries: &[Vec<u8>]| {
-            let book = Book::of(entries);
+        let mut compose = |standing: &Standing, read: &Reading| {
+            let book = read.book();
             let own = books.record.public().id();
             if let Some(record) = book.record.as_ref().filter(|record| **record != own) {
                 let what = format!("entries are signed with the record key {record}, and the one that is set is {own}");
@@ -295,7 +240,14 @@ impl App {
     /// Before a run is opened, and before its lease is taken: the ledger must be in order. Users who wait (`goes_on`) do not wait
     /// for what was missed earlier, nor for a ledger that is out of order.
     pub(super) async fn ledger_ready(&self, goes_on: bool) -> Result<(), AppError> {
-        if goes_on { Ok(()) } else { self.enter(None).await }
+        if goes_on { Ok(()) } else { self.enter_with_policy(Vec::new()).await }
+    }
+
+    /// Whatever is missing, the drill policy of the documents where it changed, and this.
+    async fn enter_with_policy(&self, more: Vec<Draft>) -> Result<(), AppError> {
+        let books = self.bookshelf()?;
+        let policy = self.policy_draft(&Self::read_so_far(&books)?);
+        self.enter_also(&books, None, false, policy.into_iter().chain(more).collect()).await
     }
 
     /// After a run was opened and before it acts. Where it must not act without an entry it is ordered to end, which it does
@@ -329,17 +281,12 @@ impl App {
         self.enter_also(&books, None, false, vec![Draft { what, late: false, blob }]).await
     }
 
-    /// Once a day, and whatever is missing. `serve` asks every hour.
+    /// Once a day, the drill policy where it changed, and whatever is missing. `serve` asks every hour.
     pub async fn ledger_beat(&self) -> Result<(), AppError> {
-        let books = self.bookshelf()?;
-        let last = match books.files.entries() {
-            Ok(entries) => Book::of(&entries).last,
-            Err(LedgerError::None { .. }) => None,
-            Err(error) => return Err(ledger(error)),
-        };
+        let last = Self::read_so_far(&self.bookshelf()?)?.book().last;
         let due = last.is_none_or(|last| self.clock.now().duration_since(last) >= HEARTBEAT);
         let beat = due.then(|| What::Heartbeat { version: env!("CARGO_PKG_VERSION").into() });
-        self.enter_also(&books, None, false, beat.map(Draft::on_time).into_iter().collect()).await
+        self.enter_with_policy(beat.map(Draft::on_time).into_iter().collect()).await
     }
 
     /// Beats until the process ends. What fails is tried again an hour later, and is an alarm of `status` meanwhile.
@@ -367,11 +314,12 @@ impl App {
         };
         let before = self.clock.now().checked_sub(grace).unwrap_or(Timestamp::MIN);
         let runs = self.store.runs(Some(group)).await?;
-        let book = match self.bookshelf().and_then(|books| books.files.entries().map_err(ledger)) {
-            Ok(entries) => Book::of(&entries),
-            Err(AppError::Ledger { source: LedgerError::None { .. } }) => Book::default(),
+        let read = match self.bookshelf().and_then(|books| books.files.entries().map_err(ledger)) {
+            Ok(read) => read,
+            Err(AppError::Ledger { source: LedgerError::None { .. } }) => Reading::default(),
             Err(error) => return Ok(Some(said(&error))),
         };
+        let book = read.book();
         let missing: Vec<_> = runs
             .iter()
             .filter(|run| run.opened_at <= before)
@@ -385,17 +333,16 @@ impl App {
     }
 
     /// All entries, in order.
-    pub fn ledger_entries(&self) -> Result<Vec<Entered>, AppError> {
+    pub fn reading(&self) -> Result<Reading, AppError> {
         self.there()?;
-        let entries = self.bookshelf()?.files.entries().map_err(ledger)?;
-        let read = |(index, bytes): (u64, &Vec<u8>)| match statement::read(bytes) {
-            Ok((_, statement)) => Ok(Entered { index, entry: statement.predicate }),
-            Err(error) => Err(AppError::Missing {
-                what: format!("entry {index} cannot be read: {error}"),
+        let read = self.bookshelf()?.files.entries().map_err(ledger)?;
+        match read.unreadable() {
+            None => Ok(read),
+            Some((index, why)) => Err(AppError::Missing {
+                what: format!("entry {index} cannot be read: {why}"),
                 remedy: "`lifeboat evidence verify` says all that is wrong".into(),
             }),
-        };
-        (0..).zip(&entries).map(read).collect()
+        }
     }
 
     /// Refuses where there is no ledger: who only looks makes no keys.

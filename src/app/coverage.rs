@@ -1,8 +1,8 @@
 //! Coverage: how the programme of drills stands, now or at the end of a past day, and the score.
 //!
 //! Now, the documents say what is in force and readiness is looked at. Of a past day neither is known: what was in force is taken from
-//! the newest runs of the ledger by then, readiness counts as unknown, and the answer is the same next year. The policy is that of
-//! today's documents, which are not in the ledger; its digest is part of the answer. Nothing is written.
+//! the newest runs of the ledger by then, readiness counts as unknown, and the answer is the same next year. The policy
+//! is the one that was entered last by then (`policy.rs`), and today's where none was; which one, and its digest, is part of the answer. Nothing is written.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,6 +14,7 @@ use super::{
     documents::{self, Papers},
     error::whole,
     past::{Past, pins},
+    policy::{Held, PolicyEntered},
     supervise::Crew,
     tidings::Tidings,
 };
@@ -41,8 +42,11 @@ pub struct Coverage {
     pub now: bool,
     /// The ledger; absent: there is none yet.
     pub ledger: Option<LedgerSeen>,
-    /// SHA-256 of what the policies ask, as JSON.
+    /// SHA-256 of what the policies ask of all groups, as JSON.
     pub policy: Digest,
+    /// The entry of the ledger that holds it; absent: it is that of the documents as they are now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_entered: Option<PolicyEntered>,
     /// How days are counted.
     pub rule: &'static str,
     /// The groups, in document order.
@@ -165,13 +169,21 @@ impl App {
     /// How the programme of drills stands: of one group or of all, now (`None`) or at the end of a day (UTC).
     pub async fn coverage(&self, group: Option<&GroupName>, as_of: Option<Date>) -> Result<Coverage, AppError> {
         let papers = documents::read(&self.settings)?;
-        if let Some(group) = group {
-            papers.group(group)?;
-        }
-        let mut asked = papers.asked()?;
-        asked.retain(|one| group.is_none_or(|group| *group == one.group));
         let today = day(self.clock.now());
         let until = as_of.unwrap_or(today);
+        let held = if as_of.is_some() { self.policy_of(until)? } else { Held::None };
+        let said = policy_note(&held);
+        let (mut asked, policy_entered) = match held {
+            Held::This(asked, entered) => (asked, Some(entered)),
+            Held::None | Held::Unreadable(_) => (papers.asked()?, None),
+        };
+        let policy = Digest::of(serde_json::to_string(&asked).unwrap_or_default().as_bytes());
+        if let Some(group) = group
+            && !asked.iter().any(|one| one.group == *group)
+        {
+            papers.group(group)?;
+        }
+        asked.retain(|one| group.is_none_or(|group| *group == one.group));
         let past = self.past(until, group)?;
         let mut groups = Vec::with_capacity(asked.len());
         for one in &asked {
@@ -191,9 +203,9 @@ impl App {
             .collect();
         let verified = ledger.as_ref().is_some_and(|ledger| ledger.verified);
         let score = if verified { whole_score(&groups, &actions, until) } else { None };
-        let policy = Digest::of(serde_json::to_string(&asked).unwrap_or_default().as_bytes());
-        let notes = notes(as_of, today, ledger.as_ref(), &policy);
-        Ok(Coverage { as_of: until, now: as_of.is_none(), ledger, policy, rule: RULE, groups, actions, score, notes })
+        let notes = notes(as_of, today, ledger.as_ref(), &format!("{said} ({policy})"));
+        let now = as_of.is_none();
+        Ok(Coverage { as_of: until, now, ledger, policy, policy_entered, rule: RULE, groups, actions, score, notes })
     }
 
     /// How the requirements of a group stand now, by ledger and documents; nothing outside is asked. `None`: there is no policy.
@@ -331,7 +343,22 @@ fn whole_score(groups: &[Covered], actions: &[Action], until: Date) -> Option<Sc
     score(&facts, &overdue)
 }
 
-fn notes(as_of: Option<Date>, today: Date, ledger: Option<&LedgerSeen>, policy: &Digest) -> Vec<String> {
+/// Which policy a past day is judged by.
+fn policy_note(held: &Held) -> String {
+    match held {
+        Held::This(_, entered) => {
+            format!("the policy is the one that held then: entry {} of the ledger, of {:.0}", entered.entry, entered.at)
+        }
+        Held::None => "the policy is that of the documents as they are now: the ledger held none by then".into(),
+        Held::Unreadable(entered) => format!(
+            "entry {} of the ledger names the policy that held then, and it cannot be read (`lifeboat evidence verify` says why): this is by \
+             that of the documents as they are now",
+            entered.entry
+        ),
+    }
+}
+
+fn notes(as_of: Option<Date>, today: Date, ledger: Option<&LedgerSeen>, policy: &str) -> Vec<String> {
     let mut notes = Vec::new();
     if ledger.is_none() {
         notes.push("there is no ledger yet: nothing was drilled, and there is no score".to_owned());
@@ -345,7 +372,7 @@ fn notes(as_of: Option<Date>, today: Date, ledger: Option<&LedgerSeen>, policy: 
              then, not from documents"
                 .into(),
         );
-        notes.push(format!("the policy is that of the documents as they are now ({policy}): the ledger holds none"));
+        notes.push(policy.to_owned());
         if day >= today {
             notes.push("the day is not over: what is entered until its end may change the answer".into());
         }

@@ -40,7 +40,7 @@ impl App {
     /// Raises a finding about a run; gives the number of its entry.
     pub async fn raise_finding(&self, run: RunId, severity: Severity, text: String) -> Result<u64, AppError> {
         let text = words(&text, "the finding says nothing", "say what was found")?;
-        self.known(&self.ledger_entries()?, &run)?;
+        self.known(self.reading()?.entries(), &run)?;
         let by = self.settings.actor.clone();
         self.stated(What::FindingRaised(FindingRaised { run, severity, text, by })).await
     }
@@ -48,12 +48,13 @@ impl App {
     /// Opens an action; gives its number.
     pub async fn open_action(&self, todo: ToDo) -> Result<u64, AppError> {
         let text = words(&todo.text, "the action says nothing", "say what is to be done")?;
-        let entries = self.ledger_entries()?;
-        self.known(&entries, &todo.run)?;
+        let read = self.reading()?;
+        let entries = read.entries();
+        self.known(entries, &todo.run)?;
         self.not_over(todo.due, "an action is done in the future")?;
         let found = match &todo.finding {
             None => None,
-            Some(id) => Some(self.finding(&entries, &todo.run, id)?),
+            Some(id) => Some(self.finding(entries, &todo.run, id)?),
         };
         let Some(severity) = todo.severity.or(found) else {
             return Err(refused(
@@ -69,7 +70,8 @@ impl App {
     /// Closes an action.
     pub async fn close_action(&self, number: u64, note: &str, retest: Option<RunId>) -> Result<u64, AppError> {
         let note = words(note, "the note says nothing", "say what was done: --note \"…\"")?;
-        let entries = self.ledger_entries()?;
+        let read = self.reading()?;
+        let entries = read.entries();
         let follow_up = FollowUp::of(entries.iter().map(|one| (one.index, &one.entry)));
         let Some(action) = follow_up.action(number) else {
             return Err(missing(
@@ -84,7 +86,7 @@ impl App {
             ));
         }
         if let Some(run) = &retest {
-            self.helps(&entries, action, run)?;
+            self.helps(entries, action, run)?;
         }
         let by = self.settings.actor.clone();
         self.stated(What::ActionClosed(ActionClosed { action: number, note, retest, by })).await
@@ -92,7 +94,8 @@ impl App {
 
     /// All actions, by number.
     pub fn actions(&self) -> Result<Vec<Action>, AppError> {
-        let entries = self.ledger_entries()?;
+        let read = self.reading()?;
+        let entries = read.entries();
         Ok(FollowUp::of(entries.iter().map(|one| (one.index, &one.entry))).actions)
     }
 
@@ -147,7 +150,8 @@ impl App {
     /// Enters it, and gives the number of its entry.
     async fn stated(&self, what: What) -> Result<u64, AppError> {
         self.state(what.clone(), None).await?;
-        let entries = self.ledger_entries()?;
+        let read = self.reading()?;
+        let entries = read.entries();
         entries.iter().rev().find(|one| one.entry.what == what).map(|one| one.index).ok_or_else(|| {
             refused("another process entered the same a moment ago", "`lifeboat evidence list` shows what is there now")
         })

@@ -13,6 +13,7 @@ pub(super) fn acted(events: &[Event]) -> bool {
         EventBody::Opened(_)
         | EventBody::TakenOver { .. }
         | EventBody::Commanded { .. }
+        | EventBody::ApprovalWithdrawn { .. }
         | EventBody::Skipped { .. }
         | EventBody::Blocked { .. }
         | EventBody::ApprovalAsked { .. }
@@ -51,6 +52,7 @@ pub(super) fn durations(run: &Run, events: &[Event]) -> BTreeMap<StepName, Durat
             EventBody::Opened(_)
             | EventBody::TakenOver { .. }
             | EventBody::Commanded { .. }
+            | EventBody::ApprovalWithdrawn { .. }
             | EventBody::Skipped { .. }
             | EventBody::Blocked { .. }
             | EventBody::ApprovalAsked { .. }

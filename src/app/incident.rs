@@ -3,7 +3,7 @@
 //! A version is entered under the ledger's own lock and never twice; whoever comes second is refused and looks at what the first
 //! wrote. A crash before the entry leaves no version; after it, the version is there. Nothing is sent anywhere.
 
-use super::{App, AppError, bookkeeping::ledger};
+use super::{App, AppError, Reading, bookkeeping::ledger};
 use crate::{
     evidence::{
         incident::{BadChange, Change, IncidentDraft},
@@ -96,15 +96,15 @@ impl App {
 
     /// All drafts, oldest first. Without a ledger there are none.
     pub fn incidents(&self) -> Result<Vec<Drafted>, AppError> {
-        let entries = match self.ledger_entries() {
-            Err(AppError::Ledger { source: LedgerError::None { .. } }) => Vec::new(),
-            entries => entries?,
+        let read = match self.reading() {
+            Err(AppError::Ledger { source: LedgerError::None { .. } }) => Reading::default(),
+            read => read?,
         };
-        let drafted = |one: super::Entered| match one.entry.what {
-            What::IncidentDrafted(made) => Some(Drafted { entry: one.index, at: one.entry.at, made }),
+        let drafted = |one: &super::Entered| match &one.entry.what {
+            What::IncidentDrafted(made) => Some(Drafted { entry: one.index, at: one.entry.at, made: made.clone() }),
             _ => None,
         };
-        Ok(entries.into_iter().filter_map(drafted).collect())
+        Ok(read.entries().iter().filter_map(drafted).collect())
     }
 
     fn versions(&self, run: &RunId) -> Result<Vec<IncidentDrafted>, AppError> {

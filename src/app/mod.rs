@@ -38,9 +38,11 @@ mod pack;
 mod past;
 mod persons;
 mod place;
+mod policy;
 mod prepare;
 mod preview;
 mod readiness;
+mod reading;
 mod records;
 mod reports;
 mod review;
@@ -65,7 +67,6 @@ mod witness;
 pub use anchors::{AnchorState, Asked};
 pub use arm::{Watch, Watching};
 pub use assurance::{Assured, Examined};
-pub use bookkeeping::Entered;
 pub use coverage::{Coverage, Covered, LedgerSeen};
 pub use drills::Scheduled;
 pub use error::{AppError, Fault, go_on};
@@ -80,9 +81,11 @@ pub use outage::{Outage, Probed};
 pub use pack::SealedPack;
 pub use persons::PersonSettings;
 pub use place::StorePlace;
+pub use policy::PolicyEntered;
 pub use prepare::{Drawn, Prepared, Request, Witnessed};
 pub use preview::{Preview, StepPreview, Would};
 pub use readiness::{Gravity, Readiness, Unready};
+pub use reading::{Entered, Reading, Shelf};
 pub use records::Kept;
 pub use reports::controls;
 pub use review::{Review, Reviewed};
@@ -116,6 +119,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// What drivers are opened with.
     pub tools: Tools,
+    /// The ledger, as far as this process has read it.
+    pub shelf: Shelf,
 }
 
 impl App {
@@ -134,6 +139,6 @@ impl App {
             };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock));
-        Ok(Self { settings, store, clock, tools })
+        Ok(Self { settings, store, clock, tools, shelf: Shelf::default() })
     }
 }

@@ -62,8 +62,8 @@ impl App {
         if !self.settings.ledger_folder().exists() {
             return Ok(Past::default());
         }
-        let mut entries = self.ledger_entries()?;
-        entries.retain(|one| day(one.entry.at) <= until);
+        let read = self.reading()?;
+        let entries: Vec<&Entered> = read.entries().iter().filter(|one| day(one.entry.at) <= until).collect();
         let books = self.bookshelf()?;
         let mut blob = |blob: &Blob| match books.files.blob(&blob.sha256) {
             // `verify` says it with its place; here it is a run of which nobody can tell.
@@ -88,7 +88,7 @@ impl App {
 /// Reads a blob by what names it.
 type Blobs<'a> = &'a mut dyn FnMut(&Blob) -> Result<Option<Vec<u8>>, AppError>;
 
-fn past(entries: &[Entered], group: Option<&GroupName>, blobs: Blobs<'_>) -> Result<Past, AppError> {
+fn past(entries: &[&Entered], group: Option<&GroupName>, blobs: Blobs<'_>) -> Result<Past, AppError> {
     let follow_up = FollowUp::of(entries.iter().map(|one| (one.index, &one.entry)));
     let mut begun: BTreeMap<&RunId, Begun> = BTreeMap::new();
     let mut trials: BTreeMap<GroupName, Vec<Trial>> = BTreeMap::new();

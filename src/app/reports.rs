@@ -58,8 +58,8 @@ impl App {
         if !self.settings.ledger_folder().exists() {
             return Ok(None);
         }
-        let entries = self.ledger_entries()?;
-        let follow_up = FollowUp::of(entries.iter().map(|one| (one.index, &one.entry)));
+        let read = self.reading()?;
+        let follow_up = FollowUp::of(read.entries().iter().map(|one| (one.index, &one.entry)));
         let standings = documents::read(&self.settings).and_then(|papers| self.standings(&papers, &run.group));
         let standings = standings.ok().flatten().map(|covered| covered.requirements);
         let findings = follow_up.findings_of(run).cloned().map(|mut found| {

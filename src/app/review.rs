@@ -47,20 +47,20 @@ impl App {
             return Ok(found);
         }
         let mut key = String::new();
-        for entered in self.ledger_entries()? {
-            match entered.entry.what {
+        for entered in self.reading()?.entries() {
+            match &entered.entry.what {
                 What::LedgerOpened { record_key: named, .. }
                 | What::KeyAdded { role: Role::Record, key: named, .. } => {
-                    key = named.id;
+                    key.clone_from(&named.id);
                 }
-                What::RunClosed { run: closed, record: Some(record), .. } if closed == *run => {
+                What::RunClosed { run: closed, record: Some(record), .. } if closed == run => {
                     let (key, checkpoint) = (format!("record key {key}"), String::new());
                     found.signature = Some(Signature { key, entry: entered.index, checkpoint });
-                    found.record = Some(record.sha256);
+                    found.record = Some(record.sha256.clone());
                 }
                 What::SignedOff(sign_off) if sign_off.run == *run => {
                     found.sign_offs.retain(|earlier| earlier.by != sign_off.by);
-                    found.sign_offs.push(sign_off);
+                    found.sign_offs.push(sign_off.clone());
                 }
                 _ => {}
             }

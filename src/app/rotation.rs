@@ -88,7 +88,7 @@ impl App {
             Role::Ledger => new,
             Role::Record => self.ledger_keys()?.ledger,
         };
-        let entries = match self.files_with(signing, *data).entries() {
+        let entries = match self.files_with::<Vec<Vec<u8>>>(signing, *data).entries() {
             Ok(entries) => entries,
             // With the new key it cannot be read: it is not entered.
             Err(LedgerError::None { .. } | LedgerError::Other { .. } | LedgerError::Damaged { .. }) => {

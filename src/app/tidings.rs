@@ -227,6 +227,7 @@ fn of_run(event: &Event, run: &Run) -> Option<Notice> {
         EventBody::Closed { outcome } => Some(word::run_closed(&run.id, *outcome, &[], event.at)),
         EventBody::TakenOver { .. }
         | EventBody::Commanded { .. }
+        | EventBody::ApprovalWithdrawn { .. }
         | EventBody::Skipped { .. }
         | EventBody::Blocked { .. }
         | EventBody::Acting { .. }

@@ -9,7 +9,7 @@ use crate::{
     anchor::Anchor,
     evidence::{audit::Flaw, key::PublicKey},
     port::{Claim, LedgerError, PersonError, Persons as _},
-    store::ledger::{Checked, Folder, Trusted, verify},
+    store::ledger::{Checked, Trusted, verify},
 };
 
 /// How often a verification tries again while another process writes, and how long it rests in between.
@@ -31,10 +31,10 @@ impl App {
         let witness = |anchor: &Anchor| Some((anchor.name.to_string(), anchor.witness()?.clone()));
         let witnesses = anchors.iter().filter_map(witness).collect();
         let trusted = Trusted { ledger: ledger_key, record: record_key, data: self.data_key()?, witnesses };
-        let (disk, beside) = (Folder::at(&self.settings.ledger_folder()), Folder::at(&self.settings.data));
+        let (disk, beside) = (self.shelf.disk(&self.settings.ledger_folder()), self.shelf.disk(&self.settings.data));
         let mut tried = 0;
         let mut checked = loop {
-            match verify(&disk, Some(&beside), &trusted) {
+            match verify(disk.as_ref(), Some(beside.as_ref()), &trusted) {
                 Err(LedgerError::Busy { .. }) if tried < TRIES => self.clock.sleep(PAUSE).await,
                 done => break done.map_err(ledger)?,
             }

@@ -144,6 +144,7 @@ fn tone(body: &EventBody) -> Option<Tone> {
         EventBody::Closed { .. }
         | EventBody::Paused { .. }
         | EventBody::ApprovalAsked { .. }
+        | EventBody::ApprovalWithdrawn { .. }
         | EventBody::Lost { .. } => Some(Tone::Warn),
         EventBody::Blocked { .. } | EventBody::Failed { .. } | EventBody::Stuck { .. } => Some(Tone::Bad),
         EventBody::Skipped { .. } => Some(Tone::Dim),

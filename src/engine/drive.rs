@@ -9,11 +9,11 @@ use super::{
     EngineError, Hold, Progress, calls,
     flight::{Flight, Landed},
     ledger::Ledger,
-    proof,
+    proof::{proof, withdrawn},
 };
 use crate::{
     decide::{self, Look, Next, Rest, World},
-    model::{Attempt, DrillPolicy, EventBody, Observed, Run, StepIndex, TargetName, stopped},
+    model::{Attempt, DrillPolicy, EventBody, Observed, Run, RunState, StepIndex, TargetName, stopped},
     port::{Clock, Driver, Drivers, Known, Persons, Store, StoreError},
 };
 
@@ -124,6 +124,7 @@ impl Drive<'_> {
         loop {
             self.renew().await?;
             self.take_orders().await?;
+            self.ask_again().await?;
             let next = self.decide()?;
             let moved = !next.record.is_empty() || !next.observe.is_empty();
             self.start(&next).await?;
@@ -194,6 +195,21 @@ impl Drive<'_> {
             self.ledger.note(self.hold.permit().term(), body)?;
             self.world.observed.clear();
             self.world.looks.clear();
+        }
+        Ok(())
+    }
+
+    /// Before the first act, persons who signed an approval are asked for once more: a key that was revoked since counts no more. An act comes of
+    /// what was seen, so this is asked when something was.
+    async fn ask_again(&mut self) -> Result<(), EngineError> {
+        let run = &self.ledger.run;
+        let judged = run.state == RunState::Running && !self.world.observed.is_empty();
+        if !judged || run.opened.rehearsal || run.has_acted() {
+            return Ok(());
+        }
+        let withdrawn = withdrawn(self.engine.persons.as_ref(), run, self.engine.clock.now()).await;
+        for body in withdrawn {
+            self.note(body)?;
         }
         Ok(())
     }

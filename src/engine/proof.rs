@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    model::{Command, Proof, Purpose, Run},
+    model::{Command, EventBody, Proof, Purpose, Run},
     port::{Claim, Persons},
 };
 
@@ -19,6 +19,18 @@ pub async fn proof(persons: &dyn Persons, run: &Run, command: &Command, now: Tim
         Ok(key) => Proof::Broken(format!("it is by the key {key}, and says {}", signed.key)),
         Err(error) => Proof::Broken(error.to_string()),
     }
+}
+
+/// Approvals that were taken and whose signature holds no more, as events. What nobody can tell does not hold: the person may approve again.
+pub(super) async fn withdrawn(persons: &dyn Persons, run: &Run, now: Timestamp) -> Vec<EventBody> {
+    let mut found = Vec::new();
+    for command in &run.signed_approvals {
+        match proof(persons, run, command, now).await {
+            Proof::Holds | Proof::Unsigned => {}
+            Proof::Broken(why) => found.push(EventBody::ApprovalWithdrawn { by: command.by.clone(), why }),
+        }
+    }
+    found
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! What the entries of a ledger say together, checked one after the other: who signed them, how keys passed on, and whether
 //! every run is there (promise S13). Pure; the files are checked where they are (`store::ledger`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
 use super::{
+    envelope::Envelope,
     key::PublicKey,
-    later::{Anchored, FindingRaised, SignOff},
+    later::{Anchored, FindingRaised, PolicyChanged, SignOff},
     note::Verifier,
     signed::Signed,
-    statement::{self, Blob, NamedKey, Role, What},
+    statement::{self, BadEntry, Blob, NamedKey, Role, Statement, What},
 };
 use crate::model::{GroupName, RunId};
 
@@ -49,6 +53,7 @@ pub struct Audit {
     actions: BTreeMap<u64, bool>,
     anchored: Vec<(u64, Anchored)>,
     drafts: BTreeMap<RunId, u32>,
+    policies: Vec<(u64, PolicyChanged)>,
     late: u64,
     unknown: u64,
     flaws: Vec<Flaw>,
@@ -77,6 +82,8 @@ pub struct Audited {
     pub blobs: BTreeMap<String, (u64, Option<RunId>)>,
     /// What persons signed with keys of their own, whose signatures are not verified here.
     pub signed: Vec<Signed>,
+    /// The drill policies, each with the number of the entry from which on it held.
+    pub policies: Vec<(u64, PolicyChanged)>,
     /// Entries that say that a checkpoint is known elsewhere, each with its number.
     pub anchored: Vec<(u64, Anchored)>,
     /// What is wrong.
@@ -90,29 +97,60 @@ impl Audited {
     }
 }
 
+/// An entry that was read before its turn came: what costs time about it depends on no other entry, so that several cores can do it.
+#[derive(Debug)]
+pub struct Prepared {
+    read: Result<(Envelope, Statement), BadEntry>,
+    /// The key that signed it, as far as that was looked at.
+    signed_by: Option<Arc<PublicKey>>,
+}
+
+impl Prepared {
+    /// Reads an entry, and looks whether this key signed it. Which key had to sign it is told by the entries before it.
+    pub fn of(bytes: &[u8], key: Option<&Arc<PublicKey>>) -> Self {
+        let read = statement::read(bytes);
+        let signed = |key: &&Arc<PublicKey>| read.as_ref().is_ok_and(|(envelope, _)| envelope.verify(key).is_ok());
+        let signed_by = key.filter(signed).cloned();
+        Self { read, signed_by }
+    }
+}
+
 impl Audit {
     /// Of the ledger with this origin.
     pub fn of(origin: &str) -> Self {
         Self { origin: origin.to_owned(), ..Self::default() }
     }
 
+    /// The key that signs entries now; `None`: no entry was read yet.
+    pub fn record_key(&self) -> Option<&PublicKey> {
+        self.record.as_ref()
+    }
+
     /// The next entry.
     pub fn entry(&mut self, bytes: &[u8]) {
+        self.prepared(Prepared::of(bytes, None));
+    }
+
+    /// The next entry, that was read before its turn came.
+    pub fn prepared(&mut self, entry: Prepared) {
         let index = self.next;
         self.next += 1;
-        if let Err(what) = self.read(index, bytes) {
+        if let Err(what) = self.read(index, entry) {
             self.flaws.push(Flaw::new(format!("entry {index}"), what));
         }
     }
 
-    fn read(&mut self, index: u64, bytes: &[u8]) -> Result<(), String> {
-        let (envelope, statement) = statement::read(bytes).map_err(|error| error.to_string())?;
+    fn read(&mut self, index: u64, prepared: Prepared) -> Result<(), String> {
+        let (envelope, statement) = prepared.read.map_err(|error| error.to_string())?;
         let entry = statement.predicate;
         if index == 0 {
             self.opened(&entry.what)?;
         }
         let key = self.record.as_ref().ok_or("the first entry names no record key, so nothing can be verified")?;
-        envelope.verify(key).map_err(|error| error.to_string())?;
+        // What another key signed, or none, gets its own word here.
+        if prepared.signed_by.as_deref() != Some(key) {
+            envelope.verify(key).map_err(|error| error.to_string())?;
+        }
         self.late += u64::from(entry.late);
         if let Some(blob) = entry.what.blob() {
             self.blobs.entry(blob.sha256.clone()).or_insert((blob.bytes, None));
@@ -140,6 +178,7 @@ impl Audit {
             | What::Heartbeat { .. }
             | What::Waived(_)
             | What::AssuranceRecorded(_) => Ok(()),
+            What::PolicyChanged(changed) => self.policy_changed(index, changed),
             What::Anchored(anchored) => {
                 self.anchored.push((index, anchored));
                 Ok(())
@@ -149,6 +188,15 @@ impl Audit {
                 Ok(())
             }
         }
+    }
+
+    /// A policy is entered when it is another one than that before. The same once more would move the day from which on it held.
+    fn policy_changed(&mut self, index: u64, changed: PolicyChanged) -> Result<(), String> {
+        if self.policies.last().is_some_and(|(_, before)| before.policy == changed.policy) {
+            return Err(format!("it enters the drill policy {}, which held already", changed.policy.sha256));
+        }
+        self.policies.push((index, changed));
+        Ok(())
     }
 
     /// A run that something is said of was opened before.
@@ -285,6 +333,7 @@ impl Audit {
             ledger: self.ledger,
             blobs: self.blobs,
             signed: self.signed,
+            policies: self.policies,
             anchored: self.anchored,
             flaws,
         }
@@ -371,6 +420,19 @@ mod tests {
     }
 
     #[test]
+    fn a_drill_policy_is_entered_when_it_changed_and_may_come_back_later() {
+        let policy = |text: &[u8]| {
+            let anna = "anna".parse().unwrap();
+            by(1, What::PolicyChanged(PolicyChanged { policy: Blob::of(text), requirements: 1, by: anna }))
+        };
+        let found = audited(&[first(), policy(b"strict"), policy(b"loose"), policy(b"strict")]);
+        assert_eq!(found.flaws, []);
+        assert_eq!((found.policies.len(), found.blobs.len()), (3, 2));
+        let twice = flaws(&[first(), policy(b"strict"), policy(b"strict")]);
+        assert!(twice.len() == 1 && twice[0].starts_with("entry 2: it enters the drill policy"), "{twice:?}");
+    }
+
+    #[test]
     fn a_gap_between_runs_is_a_flaw_and_so_is_a_run_that_nobody_closed() {
         let found = flaws(&[first(), by(1, opened("orders-2", false)), by(1, opened("orders-3", false))]);
         assert_eq!(
@@ -399,6 +461,28 @@ mod tests {
         assert!(flaws(&stale)[0].starts_with("entry 2: it is signed with key"), "{:?}", flaws(&stale));
         let ledger = audited(&[first(), by(1, added(Role::Ledger, 7))]).ledger;
         assert_eq!(ledger.last(), Some(&Verifier::new(ORIGIN, key(7).public()).unwrap()));
+    }
+
+    #[test]
+    fn who_signed_is_judged_by_the_key_of_that_entry_however_it_was_read() {
+        let (old, new) = (Arc::new(key(1).public().clone()), Arc::new(key(2).public().clone()));
+        let rotated = [first(), by(1, added(Role::Record, 2)), by(2, opened("orders-1", false))];
+        let stale = [first(), by(1, added(Role::Record, 2)), by(1, opened("orders-1", false))];
+        for looked_for in [None, Some(&old), Some(&new)] {
+            let found = |entries: &[Vec<u8>]| {
+                let mut audit = Audit::of(ORIGIN);
+                for entry in entries {
+                    audit.prepared(Prepared::of(entry, looked_for));
+                }
+                audit.end().flaws
+            };
+            assert_eq!(found(&rotated), [], "{looked_for:?}");
+            assert!(found(&stale)[0].what.starts_with("it is signed with key"), "{looked_for:?}");
+        }
+        let mut forged = by(1, opened("orders-1", false));
+        let at = forged.len() - 20;
+        forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+        assert!(Prepared::of(&forged, Some(&old)).signed_by.is_none());
     }
 
     #[test]

@@ -99,6 +99,7 @@ impl FollowUp {
                 | What::RunClosed { .. }
                 | What::IncidentDrafted(_)
                 | What::AssuranceRecorded(_)
+                | What::PolicyChanged(_)
                 | What::Anchored(_)
                 | What::Heartbeat { .. }
                 | What::Other => {}

@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{Severity, statement::Blob};
-use crate::model::{Actor, GroupName, PersonSignature, RunId};
+use crate::model::{Actor, Asked, GroupName, PersonSignature, RunId};
 
 /// What a person says of the record of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +147,32 @@ pub struct AssuranceRecorded {
     pub report: Option<String>,
     /// Who recorded it.
     pub by: Actor,
+}
+
+/// From now on the drill policies ask this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyChanged {
+    /// What they ask of each group: a list of [`Asked`] as JSON. The SHA-256 of the text is the policy's digest.
+    pub policy: Blob,
+    /// Requirements on all groups together.
+    pub requirements: u64,
+    /// Whose process found that it is another one.
+    pub by: Actor,
+}
+
+impl PolicyChanged {
+    /// What these requirements are entered as, with the text.
+    pub fn of(asked: &[Asked], by: Actor) -> Result<(Self, Vec<u8>), serde_json::Error> {
+        let text = serde_json::to_vec(asked)?;
+        let requirements = asked.iter().map(|one| one.requirements.len() as u64).sum();
+        Ok((Self { policy: Blob::of(&text), requirements, by }, text))
+    }
+
+    /// Reads the text; the error says why it is none.
+    pub fn read(text: &[u8]) -> Result<Vec<Asked>, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
 }
 
 /// A checkpoint is known elsewhere.

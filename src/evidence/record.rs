@@ -273,17 +273,24 @@ fn orders(events: &[Event]) -> impl Iterator<Item = &crate::model::Command> {
 }
 
 fn approvals(events: &[Event]) -> Vec<Approval> {
-    let approval = |command: &crate::model::Command| match &command.body {
-        CommandBody::Approve { step } => Some(Approval {
-            by: command.by.clone(),
-            at: command.at,
-            step: step.clone(),
-            reason: command.reason.clone(),
-            signed: command.signed.as_deref().cloned(),
-        }),
-        _ => None,
-    };
-    orders(events).filter_map(approval).collect()
+    let mut found: Vec<Approval> = Vec::new();
+    for event in events {
+        match &event.body {
+            EventBody::Commanded { command, refused: None, .. } => {
+                let CommandBody::Approve { step } = &command.body else { continue };
+                found.push(Approval {
+                    by: command.by.clone(),
+                    at: command.at,
+                    step: step.clone(),
+                    reason: command.reason.clone(),
+                    signed: command.signed.as_deref().cloned(),
+                });
+            }
+            EventBody::ApprovalWithdrawn { by, .. } => found.retain(|one| one.by != *by || one.step.is_some()),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn accepted(run: &Run, events: &[Event]) -> Vec<AcceptedRisk> {

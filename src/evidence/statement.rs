@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     envelope::{self, BadEnvelope, Envelope, LONGEST},
     key::{Algorithm, BadKey, PublicKey, SigningKey, hex},
-    later::{ActionClosed, ActionOpened, Anchored, AssuranceRecorded, FindingRaised, IncidentDrafted, SignOff, Waiver},
+    later::{
+        ActionClosed, ActionOpened, Anchored, AssuranceRecorded, FindingRaised, IncidentDrafted, PolicyChanged,
+        SignOff, Waiver,
+    },
     note::Verifier,
     tree::Hash,
 };
@@ -177,6 +180,9 @@ pub enum What {
     /// An assessment took place.
     #[serde(rename = "assurance.recorded")]
     AssuranceRecorded(AssuranceRecorded),
+    /// From now on the drill policies ask this.
+    #[serde(rename = "policy.changed")]
+    PolicyChanged(PolicyChanged),
     /// A checkpoint is known elsewhere.
     #[serde(rename = "checkpoint.anchored")]
     Anchored(Anchored),
@@ -301,6 +307,7 @@ impl Entry {
             What::IncidentDrafted(made) => {
                 subject(format!("{}/incident-{}", made.run, made.version), made.draft.sha256.clone())
             }
+            What::PolicyChanged(changed) => subject("drill-policies".into(), changed.policy.sha256.clone()),
             What::Anchored(anchored) => subject(format!("checkpoint-{}", anchored.size), anchored.root.clone()),
             What::AssuranceRecorded(AssuranceRecorded { item, report: Some(report), .. }) => {
                 subject(item.clone(), report.clone())
@@ -357,6 +364,7 @@ impl What {
             Self::Waived(_) => "waiver",
             Self::IncidentDrafted(_) => "incident.drafted",
             Self::AssuranceRecorded(_) => "assurance.recorded",
+            Self::PolicyChanged(_) => "policy.changed",
             Self::Anchored(_) => "checkpoint.anchored",
             Self::Other => "of a newer program",
         }
@@ -378,6 +386,7 @@ impl What {
             | Self::ActionClosed(_)
             | Self::Waived(_)
             | Self::AssuranceRecorded(_)
+            | Self::PolicyChanged(_)
             | Self::Anchored(_)
             | Self::Other => None,
         }
@@ -389,6 +398,7 @@ impl What {
             Self::RunClosed { record, .. } => record.as_ref(),
             Self::IncidentDrafted(made) => Some(&made.draft),
             Self::Anchored(anchored) => anchored.receipt.as_ref(),
+            Self::PolicyChanged(changed) => Some(&changed.policy),
             Self::LedgerOpened { .. }
             | Self::LedgerRecovered { .. }
             | Self::KeyAdded { .. }

@@ -78,6 +78,7 @@ fn what(run: &Run, body: &EventBody) -> String {
                 None => text,
             }
         }
+        EventBody::ApprovalWithdrawn { by, why } => format!("the approval of {by} counts no more: {why}"),
         EventBody::Skipped { by, why, .. } => match by {
             SkippedBy::When => format!("left out by its `when`: {why}"),
             SkippedBy::Drill => format!("left out by the drill: {why}"),

@@ -144,6 +144,7 @@ impl Meter {
             EventBody::Closed { outcome } => self.closed(run, *outcome, event.at),
             EventBody::Commanded { refused: Some(_), .. }
             | EventBody::TakenOver { .. }
+            | EventBody::ApprovalWithdrawn { .. }
             | EventBody::Skipped { .. }
             | EventBody::ApprovalAsked { .. }
             | EventBody::Paused { .. }

@@ -56,6 +56,7 @@ fn whole(run: &Run, events: &[Event]) -> Span {
     let (plan, opened) = (run.plan(), &run.opened);
     let moment = |event: &Event| {
         let (name, about) = match &event.body {
+            EventBody::ApprovalWithdrawn { by, why } => ("approval withdrawn", format!("{by}: {why}")),
             EventBody::TakenOver { holder } => ("taken over", holder.clone()),
             EventBody::Commanded { command, .. } => ("ordered", command.by.to_string()),
             EventBody::Paused { .. } => ("paused", String::new()),
@@ -168,6 +169,7 @@ fn of_step(run: &Run, events: &[Event], index: StepIndex, step: &PlanStep) -> Ve
             EventBody::Opened(_)
             | EventBody::TakenOver { .. }
             | EventBody::Commanded { .. }
+            | EventBody::ApprovalWithdrawn { .. }
             | EventBody::Paused { .. }
             | EventBody::Unwinding { .. }
             | EventBody::Closed { .. } => {}

@@ -192,6 +192,13 @@ pub enum EventBody {
         /// Why it had no effect.
         refused: Option<String>,
     },
+    /// A person's approval counts no more: the key that signed it was revoked, or is no longer that person's, before the first act.
+    ApprovalWithdrawn {
+        /// Whose.
+        by: Actor,
+        /// Why.
+        why: String,
+    },
     /// A step is left out.
     Skipped {
         /// The step.
@@ -312,6 +319,7 @@ impl EventBody {
             Self::Opened(_)
             | Self::TakenOver { .. }
             | Self::Commanded { .. }
+            | Self::ApprovalWithdrawn { .. }
             | Self::Paused { .. }
             | Self::Unwinding { .. }
             | Self::Closed { .. } => None,

@@ -158,7 +158,7 @@ pub enum ParityAsked {
 }
 
 /// What makes a drill count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Validity {
     /// Verdicts that count.
@@ -174,7 +174,7 @@ pub struct Validity {
 }
 
 /// One requirement on one group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Requirement {
     /// The policy that asks for it.
@@ -207,7 +207,7 @@ impl Requirement {
 }
 
 /// How much a group matters: 1 matters most. A group that says nothing counts as 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tier(pub u8);
 
@@ -223,7 +223,9 @@ impl Tier {
 }
 
 /// What is asked of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+///
+/// The ledger holds it as JSON, for ever: fields are only added, and a new one has a default that means what its absence meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Asked {
     /// The group.

@@ -58,6 +58,8 @@ pub struct Run {
     pub accepted: BTreeMap<Risk, (Actor, String)>,
     /// Persons who stand behind the run; the requester is the first.
     pub approvals: Vec<Actor>,
+    /// Approvals of the run that were signed, as they were given.
+    pub signed_approvals: Vec<Command>,
     /// The last command of the inbox that was taken.
     pub inbox: u64,
     /// Sequence of the last event.
@@ -88,6 +90,7 @@ impl Run {
             resume: RunState::Running,
             accepted: opened.accepted.iter().map(|risk| (*risk, (by.clone(), opened.reason.clone()))).collect(),
             approvals: if opened.plan.group.approvals_signed { Vec::new() } else { vec![by.clone()] },
+            signed_approvals: Vec::new(),
             opened: (**opened).clone(),
             opened_at: first.at,
             inbox: 0,
@@ -114,6 +117,11 @@ impl Run {
     /// A step of the plan with its state.
     pub fn step(&self, index: StepIndex) -> Option<(&PlanStep, &StepState)> {
         Some((self.plan().step(index)?, self.steps.get(index.at())?))
+    }
+
+    /// A step was tried, or is being tried: what the run does cannot be refused as a whole any more.
+    pub fn has_acted(&self) -> bool {
+        self.tries.iter().any(|tries| *tries > 0)
     }
 
     /// It works on stand-ins.
@@ -184,6 +192,14 @@ impl Run {
                 }
                 Ok(())
             }
+            EventBody::ApprovalWithdrawn { by, .. } => {
+                if self.has_acted() || !self.approvals.contains(by) {
+                    return Err(self.illegal(body));
+                }
+                self.approvals.retain(|one| one != by);
+                self.signed_approvals.retain(|one| one.by != *by);
+                Ok(())
+            }
             EventBody::Paused { reason } => match self.state {
                 RunState::Running | RunState::Paused { .. } | RunState::Unwinding { .. } | RunState::Cancelling => {
                     self.pause(reason.clone());
@@ -245,6 +261,7 @@ impl Run {
             | EventBody::Opened(_)
             | EventBody::TakenOver { .. }
             | EventBody::Commanded { .. }
+            | EventBody::ApprovalWithdrawn { .. }
             | EventBody::Paused { .. }
             | EventBody::Unwinding { .. }
             | EventBody::Closed { .. } => {}
@@ -288,6 +305,7 @@ impl Run {
             CommandBody::Approve { step: None } => {
                 if !self.approvals.contains(&command.by) {
                     self.approvals.push(command.by.clone());
+                    self.signed_approvals.extend(command.signed.is_some().then(|| command.clone()));
                 }
                 self.reopen_blocked();
             }

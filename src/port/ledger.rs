@@ -113,15 +113,18 @@ pub struct Batch {
     pub next_key: Option<secrecy::SecretString>,
 }
 
-/// Decides under the lock what is added. It sees how the ledger stands, and all its entries.
-pub type Compose<'a> = &'a mut dyn FnMut(&Standing, &[Vec<u8>]) -> Result<Batch, LedgerError>;
+/// Decides under the lock what is added. It sees how the ledger stands, and what is kept of all its entries.
+pub type Compose<'a, S> = &'a mut dyn FnMut(&Standing, &S) -> Result<Batch, LedgerError>;
 
 /// An append-only, signed log.
 pub trait Ledger: Send + Sync {
+    /// What is kept of the entries: each is read once.
+    type Seen;
+
     /// Adds what `compose` gives, under one lock, and says how many entries there are then. A ledger that does not exist yet is made.
-    fn append(&self, compose: Compose<'_>) -> Result<u64, LedgerError>;
-    /// All entries, in order; refused with `None` when there is no ledger.
-    fn entries(&self) -> Result<Vec<Vec<u8>>, LedgerError>;
+    fn append(&self, compose: Compose<'_, Self::Seen>) -> Result<u64, LedgerError>;
+    /// What is kept of all entries; refused with `None` when there is no ledger.
+    fn entries(&self) -> Result<Self::Seen, LedgerError>;
     /// A blob by its SHA-256 in hexadecimal.
     fn blob(&self, sha256: &str) -> Result<Option<Vec<u8>>, LedgerError>;
 }

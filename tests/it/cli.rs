@@ -36,7 +36,7 @@ pub(crate) struct Stage {
 
 /// What was printed, and the code.
 pub(crate) struct Ended {
-    code: i32,
+    pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }

@@ -16,6 +16,7 @@ mod catalog;
 mod meaning;
 mod plan;
 mod reading;
+mod schema;
 
 use catalog::TestCatalog;
 

@@ -129,6 +129,28 @@ fn an_order_that_was_signed_and_then_waited_counts_for_nothing_once_its_key_is_r
 }
 
 #[test]
+fn an_approval_that_was_taken_counts_no_more_when_its_key_is_revoked_before_the_first_act() {
+    let office = Office::waiting(SIGNED);
+    office.says("ben", "approve orders-1").with(0);
+    office.stage.run_because("run resume orders-1", "ben is there").with(3);
+    assert_eq!(office.approvals("orders-1"), [("ben".to_owned(), true)], "it was taken");
+    let list = office.path("data/keys/revoked_keys").display().to_string();
+    Office::keygen(&["-q", "-k", "-f", &list, &format!("{}.pub", office.key("ben"))]);
+    office.says("anna", "approve orders-1").with(0);
+    // Two approved, and one of them counts no more: the run waits for another person.
+    let stopped = office.stage.run_because("run resume orders-1", "both are there").with(3);
+    stopped.says("the approval of ben counts no more: ");
+    assert_eq!(office.stage.acts(), Vec::<String>::new());
+    assert_eq!(office.approvals("orders-1"), [("anna".to_owned(), true)]);
+    office.allow(&[("anna", ""), ("ben", ""), ("eve", "")]);
+    office.says("eve", "approve orders-1").with(0);
+    office.stage.run_because("run resume orders-1", "eve stands behind it").with(0);
+    assert_eq!(office.approvals("orders-1"), [("anna".to_owned(), true), ("eve".to_owned(), true)]);
+    assert!(!office.stage.acts().is_empty());
+    office.stage.run("evidence verify").with(0);
+}
+
+#[test]
 fn where_signatures_are_wanted_an_accepted_risk_is_signed_too_and_none_comes_with_the_request() {
     let office = Office::new(SIGNED);
     office

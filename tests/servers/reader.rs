@@ -88,6 +88,47 @@ print(read.metadata.oscal_version)
     said(Command::new(python).args(["-W", "ignore", "-c", script]).arg(file).arg(kind))
 }
 
+/// NIST's own models of OSCAL, from the metaschema of each version (the package oscal): structure, data types, allowed values, cardinality.
+/// Nothing is fetched: whatever would open a connection fails, and so does a document whose model is not there.
+pub fn nist(files: &[&Path]) -> Said {
+    let script = "\
+import importlib.resources, os, socket, sys, tempfile, zipfile
+def offline(*words, **more):
+    raise OSError('nothing is fetched')
+socket.socket.connect = offline
+models = os.path.join(sys.prefix, 'oscal_support.db')
+if not os.path.exists(models):
+    packed = importlib.resources.files('oscal.data').joinpath('oscal_support.zip')
+    with tempfile.TemporaryDirectory(dir=sys.prefix) as folder:
+        zipfile.ZipFile(packed.open('rb')).extract('oscal_support.db', folder)
+        os.replace(os.path.join(folder, 'oscal_support.db'), models)
+import oscal.oscal_support
+from oscal import OSCAL
+OSCAL.resolve_imports = lambda self, *words, **more: None
+held = oscal.oscal_support.configure_support(models)
+assert held is not None and held.ready, 'the models are not there'
+took = True
+for file in sys.argv[1:]:
+    read = OSCAL.loads(open(file, encoding='utf-8').read())
+    assert read is not None and read.is_well_formed, 'nothing was read'
+    index = held.get_metaschema_index(read.oscal_version, read.model)
+    assert index and index.get('nodes'), f'no model of {read.model} {read.oscal_version}'
+    took = read.validate() and all(read.validation_status.values()) and took
+    for error in read.validation_errors:
+        print(error['error-type'], error['location'], error['field'])
+    print(read.model, read.oscal_version)
+sys.exit(0 if took else 1)
+";
+    let python = venv::program("oscal", "3.2.2", "oscal", "python");
+    said(Command::new(python).args(["-W", "ignore", "-c", script]).args(files))
+}
+
+/// check-jsonschema: a JSON schema against the schema of schemas, or documents, one in each file, against a schema.
+pub fn schema(options: &[&str], files: &[std::path::PathBuf]) -> Said {
+    let program = venv::program("check-jsonschema", "0.39.0", "check-jsonschema", "check-jsonschema");
+    said(Command::new(program).args(options).args(files))
+}
+
 /// A program that reads PDF: qpdf, or one of poppler's.
 pub fn pdf(program: &str, options: &[&str], file: &Path, rest: &[&str]) -> Said {
     said(Command::new(program).args(options).arg(file).args(rest))

@@ -27,7 +27,7 @@ impl App {
     pub fn export_log(&self, to: &Path) -> Result<Vec<PathBuf>, AppError> {
         empty(to)?;
         let books = self.bookshelf()?;
-        let (note, entries) = books.files.signed_head().map_err(ledger)?;
+        let (note, entries) = self.raw_head()?;
         let text = String::from_utf8_lossy(&note).into_owned();
         let said = Note::parse(&note).ok().and_then(|note| Checkpoint::read(&note).ok());
         // It was read and verified a moment ago.

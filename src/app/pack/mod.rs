@@ -109,7 +109,7 @@ impl App {
         let file = self.settings.ledger_folder().join("checkpoint");
         let checkpoint = fs::read_to_string(&file).map_err(machine(format!("read {}", file.display())))?;
         let books = self.bookshelf()?;
-        let entries = books.files.entries().map_err(ledger)?;
+        let entries = self.raw_entries()?;
         let missing = |what: String| AppError::Missing {
             what,
             remedy: format!(

@@ -34,8 +34,10 @@ Examples:
   UNPROTECTED      no policy asks anything of the group
 
 A run counts to the end of the day (UTC) on which it ended plus the period in calendar days. With
---as-of only what was in the ledger by then is used: the answer is the same next year, and what
-cannot be known of the past (readiness, documents) is said.
+--as-of only what was in the ledger by then is used, also the drill policy that was entered last by
+then: the answer is the same next year. What cannot be known of the past (readiness, documents, a
+policy before the first one was entered) is said. A policy is entered when a run is opened, and by
+`lifeboat serve` when it starts and every hour.
 
 Exit codes:
   0  nothing below

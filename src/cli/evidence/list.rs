@@ -30,15 +30,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, desk: &Desk) -> Result<Exit, Complaint> {
-    let mut entries = desk.app()?.ledger_entries()?;
-    if let Some(group) = &args.group {
-        entries.retain(|one| one.entry.what.run().is_some_and(|run| run.group == *group));
-    }
+    let read = desk.app()?.reading()?;
+    let about = |one: &&Entered| {
+        args.group.as_ref().is_none_or(|group| one.entry.what.run().is_some_and(|run| run.group == *group))
+    };
+    let entries: Vec<&Entered> = read.entries().iter().filter(about).collect();
     let first = args.last.map_or(0, |last| entries.len().saturating_sub(last));
     let entries = entries.get(first..).unwrap_or_default();
     match desk.screen.format {
         Format::Json => desk.screen.json(&entries),
-        Format::Text => desk.screen.text(&columns(&entries.iter().map(row).collect::<Vec<_>>())),
+        Format::Text => desk.screen.text(&columns(&entries.iter().map(|one| row(one)).collect::<Vec<_>>())),
     }
     Ok(Exit::Success)
 }
@@ -76,6 +77,9 @@ fn about(what: &What) -> String {
         }
         What::IncidentDrafted(made) => format!("{} draft {} by {}", made.run, made.version, made.by),
         What::AssuranceRecorded(made) => format!("{} on {} by {}", made.item, made.on, made.assessor),
+        What::PolicyChanged(changed) => {
+            format!("{} requirements, sha256:{}", changed.requirements, changed.policy.sha256)
+        }
         What::Anchored(anchored) => format!("{} entries with {} ({})", anchored.size, anchored.anchor, anchored.how),
         What::Heartbeat { version } => format!("lifeboat {version}"),
         What::Other => String::new(),

@@ -45,8 +45,7 @@ impl Declared<'_> {
         if !spec.reach.is_empty() {
             let held = match spec.reach.iter().find(|reach| reach.region == *region) {
                 Some(reach) => {
-                    let seen = |addresses: &[String]| join_all(addresses.iter().map(|at| self.reach(at)));
-                    let (open, closed) = tokio::join!(seen(&reach.open), seen(&reach.closed));
+                    let (open, closed) = tokio::join!(self.reached(&reach.open), self.reached(&reach.closed));
                     observe::reached(&open, &closed)
                 }
                 None => Held::Untold("nothing is declared for it".into()),
@@ -54,6 +53,10 @@ impl Declared<'_> {
             readings.push(Reading::new(Control::Ingress, format!("{}, as seen from here", spec.name), held));
         }
         readings
+    }
+
+    async fn reached(&self, addresses: &[String]) -> Vec<(String, bool)> {
+        join_all(addresses.iter().map(|at| self.reach(at))).await
     }
 
     /// Whether a connection is accepted there.

@@ -319,6 +319,7 @@ fn any_body() -> impl Strategy<Value = EventBody> {
         1 => Just(EventBody::Paused { reason: PauseReason::Interrupted }),
         1 => Just(EventBody::Unwinding { why: "x".into() }),
         1 => Just(EventBody::TakenOver { holder: "host/1".into() }),
+        1 => Just(EventBody::ApprovalWithdrawn { by: Actor::new("anna").unwrap(), why: "revoked".into() }),
         1 => Just(EventBody::Closed { outcome: Outcome::Failed }),
         1 => Just(EventBody::Opened(Box::new(opened(plan(steps()))))),
     ]

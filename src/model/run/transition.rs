@@ -58,6 +58,7 @@ pub(super) fn step_after(state: &StepState, body: &EventBody, at: Timestamp) -> 
             | E::Opened(_)
             | E::TakenOver { .. }
             | E::Commanded { .. }
+            | E::ApprovalWithdrawn { .. }
             | E::Paused { .. }
             | E::Unwinding { .. }
             | E::Closed { .. },
@@ -83,6 +84,7 @@ pub(super) fn word(body: &EventBody) -> &'static str {
         EventBody::Opened(_) => "opened",
         EventBody::TakenOver { .. } => "takenOver",
         EventBody::Commanded { .. } => "commanded",
+        EventBody::ApprovalWithdrawn { .. } => "approvalWithdrawn",
         EventBody::Skipped { .. } => "skipped",
         EventBody::Blocked { .. } => "blocked",
         EventBody::ApprovalAsked { .. } => "approvalAsked",

@@ -110,6 +110,9 @@ pub(super) fn method(material: &Material<'_>) -> Section {
     }
     let told = material.record.events.iter().filter_map(|event| match &event.body {
         EventBody::TakenOver { holder } => Some(vec![format!("{:.3}", event.at), format!("taken over by {holder}")]),
+        EventBody::ApprovalWithdrawn { by, why } => {
+            Some(vec![format!("{:.3}", event.at), format!("the approval of {by} counts no more: {why}")])
+        }
         EventBody::Paused { reason } => {
             let why = material.run.as_ref().map_or_else(String::new, |run| crate::evidence::paused(run.plan(), reason));
             Some(vec![format!("{:.3}", event.at), format!("paused: {why}")])

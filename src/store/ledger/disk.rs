@@ -16,6 +16,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn place(&self) -> String;
     /// A file's content; `None`: there is no such file.
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
+    /// How long a file is, in bytes; `None`: there is no such file. Its content is not read.
+    fn length(&self, path: &str) -> io::Result<Option<u64>>;
     /// Every file with its length.
     fn list(&self) -> io::Result<Vec<(String, u64)>>;
     /// Writes a file with this content and syncs it, in place of one that is there. Its name is not durable yet.
@@ -90,6 +92,10 @@ impl Disk for Folder {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(Some(bytes))
+    }
+
+    fn length(&self, path: &str) -> io::Result<Option<u64>> {
+        Ok(there(fs::metadata(self.0.join(path)))?.map(|about| about.len()))
     }
 
     fn list(&self) -> io::Result<Vec<(String, u64)>> {

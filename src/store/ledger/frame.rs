@@ -114,32 +114,56 @@ impl DataKey {
         Ok([head.as_slice(), &sealed].concat())
     }
 
-    /// Opens the frame of entry `index` at the beginning of these bytes; gives the entry and what follows the frame.
-    pub(super) fn open<'b>(&self, bytes: &'b [u8], index: u64) -> Result<(Vec<u8>, &'b [u8]), BadFrame> {
-        let (head, sealed, rest) = split(bytes)?;
-        if head.index != index {
-            return Err(BadFrame::Moved { expected: index, found: head.index });
-        }
-        Ok((self.unseal(&head, None, sealed)?, rest))
+    /// Opens frames that follow one another.
+    pub(super) fn opener(&self) -> Opener<'_> {
+        Opener { data: self, segment: None }
     }
 
     /// Opens the frame of a blob.
     pub(super) fn open_blob(&self, bytes: &[u8], digest: &[u8; 32]) -> Result<Vec<u8>, BadFrame> {
         let (head, sealed, rest) = split(bytes)?;
         if head.index == BLOB && rest.is_empty() {
-            self.unseal(&head, Some(digest), sealed)
+            let key = self.of_segment(&head.segment).map_err(|_| BadFrame::Sealed)?;
+            self.unseal(&key, &head, Some(digest), sealed)
         } else {
             Err(BadFrame::Sealed)
         }
     }
 
-    fn unseal(&self, head: &Head, digest: Option<&[u8; 32]>, sealed: &[u8]) -> Result<Vec<u8>, BadFrame> {
-        let key = self.of_segment(&head.segment).map_err(|_| BadFrame::Sealed)?;
+    fn unseal(
+        &self,
+        key: &LessSafeKey,
+        head: &Head,
+        digest: Option<&[u8; 32]>,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, BadFrame> {
         let mut opened = sealed.to_vec();
         let aad = Aad::from(self.associated(&head.bytes(), digest));
         key.open_in_place(nonce(head.counter), aad, &mut opened).map_err(|_| BadFrame::Sealed)?;
         opened.truncate(sealed.len() - TAG);
         Ok(opened)
+    }
+}
+
+/// Opens frames one after the other. Those of one segment follow one another, so its key is derived once.
+pub(super) struct Opener<'k> {
+    data: &'k DataKey,
+    segment: Option<([u8; 16], LessSafeKey)>,
+}
+
+impl Opener<'_> {
+    /// Opens the frame of entry `index` at the beginning of these bytes; gives the entry and what follows the frame.
+    pub(super) fn open<'b>(&mut self, bytes: &'b [u8], index: u64) -> Result<(Vec<u8>, &'b [u8]), BadFrame> {
+        let (head, sealed, rest) = split(bytes)?;
+        if head.index != index {
+            return Err(BadFrame::Moved { expected: index, found: head.index });
+        }
+        let key = match self.segment.take().filter(|(segment, _)| *segment == head.segment) {
+            Some((_, key)) => key,
+            None => self.data.of_segment(&head.segment).map_err(|_| BadFrame::Sealed)?,
+        };
+        let (_, key) = self.segment.insert((head.segment, key));
+        Ok((self.data.unseal(key, &head, None, sealed)?, rest))
     }
 }
 
@@ -214,12 +238,12 @@ mod tests {
     fn frames_open_in_their_own_place_alone() {
         let bytes = sealed();
         assert_eq!(bytes.len(), framed(3) + framed(5));
-        let (one, rest) = key(1).open(&bytes, 7).unwrap();
-        let (other, end) = key(1).open(rest, 8).unwrap();
+        let (one, rest) = key(1).opener().open(&bytes, 7).unwrap();
+        let (other, end) = key(1).opener().open(rest, 8).unwrap();
         assert_eq!((one.as_slice(), other.as_slice(), end.len()), (&b"one"[..], &b"other"[..], 0));
-        assert_eq!(key(1).open(rest, 7), Err(BadFrame::Moved { expected: 7, found: 8 }));
-        assert_eq!(key(2).open(&bytes, 7), Err(BadFrame::Sealed), "in another ledger");
-        assert_eq!(DataKey::new([4; 32], [1; 16]).open(&bytes, 7), Err(BadFrame::Sealed), "with another key");
+        assert_eq!(key(1).opener().open(rest, 7), Err(BadFrame::Moved { expected: 7, found: 8 }));
+        assert_eq!(key(2).opener().open(&bytes, 7), Err(BadFrame::Sealed), "in another ledger");
+        assert_eq!(DataKey::new([4; 32], [1; 16]).opener().open(&bytes, 7), Err(BadFrame::Sealed), "with another key");
     }
 
     #[test]
@@ -228,10 +252,10 @@ mod tests {
         for bit in 0..framed(3) * 8 {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            assert!(key(1).open(&changed, 7).is_err(), "bit {bit}");
+            assert!(key(1).opener().open(&changed, 7).is_err(), "bit {bit}");
         }
         for cut in 0..framed(3) {
-            assert_eq!(key(1).open(&bytes[..cut], 7), Err(BadFrame::Torn), "cut to {cut}");
+            assert_eq!(key(1).opener().open(&bytes[..cut], 7), Err(BadFrame::Torn), "cut to {cut}");
         }
     }
 
@@ -242,10 +266,25 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_several_segments_open_one_after_the_other() {
+        let mut bytes = sealed();
+        bytes.extend(key(1).seal([6; 16], 9, &[b"later".to_vec()]).unwrap().concat());
+        bytes.extend(key(1).seal([5; 16], 10, &[b"first".to_vec()]).unwrap().concat());
+        let (data, mut rest, mut found) = (key(1), bytes.as_slice(), Vec::new());
+        let mut opener = data.opener();
+        for index in 7..11 {
+            let (entry, more) = opener.open(rest, index).unwrap();
+            found.push(entry);
+            rest = more;
+        }
+        assert_eq!(found, [b"one".to_vec(), b"other".to_vec(), b"later".to_vec(), b"first".to_vec()]);
+    }
+
+    #[test]
     fn a_blob_opens_under_its_own_digest_alone() {
         let frame = key(1).seal_blob([5; 16], &[8; 32], b"blob").unwrap();
         assert_eq!(key(1).open_blob(&frame, &[8; 32]).unwrap(), b"blob");
         assert_eq!(key(1).open_blob(&frame, &[9; 32]), Err(BadFrame::Sealed));
-        assert!(key(1).open(&frame, 0).is_err());
+        assert!(key(1).opener().open(&frame, 0).is_err());
     }
 }

@@ -1,12 +1,15 @@
 //! Reading the ledger before it is written to: everything up to the checkpoint must be what was written.
 
-use super::{CHECKPOINT, Files, HEAD, Head, LedgerError, MARK, blob_path, failed};
+use super::{
+    CHECKPOINT, Files, HEAD, Head, LedgerError, MARK, blob_path, failed,
+    follow::{Follow, Fresh},
+};
 use crate::{
     evidence::{
         checkpoint::{BadCheckpoint, Checkpoint},
         key::hex,
         note::{Note, Verifier},
-        statement::{self, Role, What},
+        statement::{Role, What},
         tile::{self, Edge, Tile, WIDTH},
         tree,
     },
@@ -15,11 +18,15 @@ use crate::{
 
 /// The ledger as it was read, and as far as it was written since.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct State<F> {
     /// Which one; `None`: it is not made yet.
     pub(super) head: Option<Head>,
-    /// All entries.
-    pub(super) entries: Vec<Vec<u8>>,
+    /// What is kept of all entries.
+    pub(super) seen: F,
+    /// The ledger keys that they name.
+    pub(super) named: Vec<Verifier>,
+    /// The checkpoint over them, as its file was read or written; empty: none yet.
+    pub(super) note: Vec<u8>,
     /// The tree over them.
     pub(super) edge: Edge,
     /// Bytes of the last bundle that has entries.
@@ -30,7 +37,16 @@ pub(super) struct State {
     pub(super) tidy: bool,
 }
 
-impl Files {
+impl<F: Follow> State<F> {
+    /// The next entry, of the ledger with this origin.
+    pub(super) fn add(&mut self, fresh: Fresh, origin: &str, full: &mut Vec<Tile>) {
+        self.named.extend(named(&fresh, origin));
+        self.edge.push(fresh.leaf, full);
+        self.seen.entry(fresh);
+    }
+}
+
+impl<F: Follow> Files<F> {
     fn damaged(&self, what: impl Into<String>) -> LedgerError {
         LedgerError::Damaged { place: self.place(), what: what.into() }
     }
@@ -39,8 +55,13 @@ impl Files {
         self.means.disk.read(path).map_err(failed(format!("read {path} of the ledger {}", self.place())))
     }
 
-    /// Brings the state up to the checkpoint.
-    pub(super) fn load(&self, state: &mut State) -> Result<(), LedgerError> {
+    fn length(&self, path: &str) -> Result<Option<u64>, LedgerError> {
+        let length = self.means.disk.length(path);
+        length.map_err(failed(format!("look how long {path} of the ledger {} is", self.place())))
+    }
+
+    /// Brings the state up to the checkpoint. What this process has read or written before is not read again.
+    pub(super) fn load(&self, state: &mut State<F>) -> Result<(), LedgerError> {
         let mark = self.means.beside.read(MARK);
         let mark = mark.map_err(failed(format!("read {MARK} beside the ledger {}", self.place())))?;
         let mark = mark.map(|bytes| self.marked(&bytes)).transpose()?;
@@ -63,6 +84,11 @@ impl Files {
         }
         state.head = Some(head.clone());
         let Some(bytes) = note else { return self.after(state) };
+        // The checkpoint names all entries: while it is the same, so are they.
+        let more = mark.as_ref().is_some_and(|mark| mark.size > state.edge.size());
+        if bytes == state.note && !more {
+            return self.after(state);
+        }
         let note = Note::parse(&bytes).map_err(|error| self.damaged(format!("{CHECKPOINT}: {error}")))?;
         let said = Checkpoint::read(&note).map_err(|error| self.damaged(format!("{CHECKPOINT}: {error}")))?;
         self.entries_up_to(state, &head, said.size, mark.as_ref())?;
@@ -70,6 +96,7 @@ impl Files {
         if state.edge.root() != said.root {
             return Err(self.damaged(format!("the root over {} entries is not the one of the checkpoint", said.size)));
         }
+        state.note = bytes;
         self.after(state)
     }
 
@@ -81,7 +108,7 @@ impl Files {
     /// Reads the entries that are not known yet, and compares with the tiles and the mark.
     fn entries_up_to(
         &self,
-        state: &mut State,
+        state: &mut State<F>,
         head: &Head,
         size: u64,
         mark: Option<&Checkpoint>,
@@ -93,7 +120,7 @@ impl Files {
             return Err(LedgerError::WentBack { place: self.place(), what });
         }
         let key = self.data_key(head);
-        let mut full = Vec::new();
+        let (mut full, mut opener) = (Vec::new(), key.opener());
         while state.edge.size() < size {
             let first = state.edge.size();
             let path = tile::bundle(first / WIDTH);
@@ -102,10 +129,9 @@ impl Files {
             let from = usize::try_from(skip).ok().and_then(|skip| bytes.get(skip..));
             let mut rest = from.ok_or_else(|| self.damaged(format!("{path} is shorter than it was")))?;
             for index in first..size.min((first / WIDTH + 1) * WIDTH) {
-                let opened = key.open(rest, index).map_err(|error| self.damaged(format!("{path}: {error}")))?;
-                let (entry, more) = opened;
-                state.edge.push(tree::leaf(&entry), &mut full);
-                state.entries.push(entry);
+                let frame = opener.open(rest, index).map_err(|error| self.damaged(format!("{path}: {error}")))?;
+                let (entry, more) = frame;
+                state.add(Fresh::of(index, entry), &head.origin, &mut full);
                 rest = more;
                 if mark.is_some_and(|mark| mark.size == index + 1 && mark.root != state.edge.root()) {
                     let what = format!("its first {} entries are not those that this machine has seen", index + 1);
@@ -130,7 +156,7 @@ impl Files {
     }
 
     /// The checkpoint is signed with our key; with others only where entries name them.
-    fn signed(&self, state: &State, head: &Head, bytes: &[u8]) -> Result<(), LedgerError> {
+    fn signed(&self, state: &State<F>, head: &Head, bytes: &[u8]) -> Result<(), LedgerError> {
         let other = |what: String| LedgerError::Other { place: self.place(), what };
         let own = Verifier::new(&head.origin, self.means.key.public());
         let own = own.map_err(|error| other(format!("the ledger key: {error}")))?;
@@ -139,8 +165,8 @@ impl Files {
             Err(BadCheckpoint::Stranger(_)) => {}
             Err(error) => return Err(self.damaged(format!("{CHECKPOINT}: {error}"))),
         }
-        let named = state.entries.iter().filter_map(|entry| named(entry, &head.origin)).collect::<Vec<_>>();
-        match Checkpoint::verified(bytes, &own, &named) {
+        let named = &state.named;
+        match Checkpoint::verified(bytes, &own, named) {
             Ok(_) if named.last() == Some(&own) => Ok(()),
             Ok(_) => Err(other(format!("the ledger key {own} was retired: its entries name a later one"))),
             Err(BadCheckpoint::Unsigned(_)) if !named.contains(&own) => {
@@ -157,30 +183,29 @@ impl Files {
     }
 
     /// Finds what stands after the last entry.
-    fn after(&self, state: &mut State) -> Result<(), LedgerError> {
+    fn after(&self, state: &mut State<F>) -> Result<(), LedgerError> {
         state.torn.clear();
         let size = state.edge.size();
         let mut bundle = size / WIDTH;
         if !size.is_multiple_of(WIDTH) {
             let path = tile::bundle(bundle);
-            let length = self.read_file(&path)?.map_or(0, |bytes| bytes.len() as u64);
-            if length > state.tail {
+            if self.length(&path)?.unwrap_or(0) > state.tail {
                 state.torn.push((path, state.tail));
             }
             bundle += 1;
         }
         loop {
             let path = tile::bundle(bundle);
-            match self.read_file(&path)? {
-                Some(bytes) if !bytes.is_empty() => state.torn.push((path, 0)),
-                Some(_) | None => return Ok(()),
+            match self.length(&path)? {
+                Some(1..) => state.torn.push((path, 0)),
+                Some(0) | None => return Ok(()),
             }
             bundle += 1;
         }
     }
 
     /// Puts what a crash left after the last entry into `recovered/`, takes it off, and says what is there that no entry names yet.
-    pub(super) fn put_aside(&self, state: &mut State) -> Result<Vec<Leftover>, LedgerError> {
+    pub(super) fn put_aside(&self, state: &mut State<F>) -> Result<Vec<Leftover>, LedgerError> {
         let mut found = Vec::new();
         state.tidy &= state.torn.is_empty();
         for (path, from) in std::mem::take(&mut state.torn) {
@@ -224,13 +249,13 @@ impl Files {
 
     /// Whether the blob is there already.
     pub(super) fn has_blob(&self, sha256: &str) -> Result<bool, LedgerError> {
-        Ok(self.read_file(&blob_path(sha256))?.is_some())
+        Ok(self.length(&blob_path(sha256))?.is_some())
     }
 }
 
 /// The ledger key that an entry names.
-fn named(entry: &[u8], origin: &str) -> Option<Verifier> {
-    match statement::read(entry).ok()?.1.predicate.what {
+fn named(fresh: &Fresh, origin: &str) -> Option<Verifier> {
+    match &fresh.read.as_ref().ok()?.1.predicate.what {
         What::LedgerOpened { ledger_key, .. } => ledger_key.verifier(origin).ok(),
         What::KeyAdded { role: Role::Ledger, key, .. } => key.verifier(origin).ok(),
         _ => None,

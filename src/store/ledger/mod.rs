@@ -17,25 +17,31 @@
 //! What is missing or different before that size is damage, and nothing is written any more until a person has looked.
 //! After an error of the disk everything is read anew before the next write.
 //!
+//! A process reads an entry once: its own appends and what it has read stay with it as `Follow` keeps them, and the checkpoint tells what others
+//! added since. Damage to what was read before is found by the next process that begins, and by `verify`.
+//!
 //! It assumes a local file system: locks and renames do not hold over NFS. `write.rs` and `load.rs` are the writer; `verify.rs`
 //! reads the same files in another way and shares only the frame, the hash and the formats with them.
 
 mod disk;
+mod follow;
 mod frame;
 mod head;
 mod load;
 mod receipts;
 mod sealed;
+mod sweep;
 mod verify;
 mod write;
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
 pub use disk::{Disk, Folder};
+pub use follow::{Follow, Fresh};
 use frame::DataKey;
 use head::Head;
 use load::State;
@@ -44,7 +50,10 @@ use verify::Pass;
 pub use verify::{Checked, Trusted, verify};
 
 use crate::{
-    evidence::{key::SigningKey, tree},
+    evidence::{
+        key::{PublicKey, SigningKey},
+        tree,
+    },
     port::{Compose, Ledger, LedgerError, Standing},
 };
 
@@ -81,17 +90,24 @@ pub struct Means {
     pub draw: Draw,
 }
 
-/// A ledger in a folder. Several processes may hold one: each append is under a lock and looks first what the others wrote.
-pub struct Files {
-    means: Means,
+/// A ledger in a folder. Several processes may hold one: each append is under a lock and looks first what the others wrote. What was
+/// read of it is shared by clones; `F` says what is kept.
+pub struct Files<F = Vec<Vec<u8>>> {
+    means: Arc<Means>,
     patience: Duration,
-    state: Mutex<State>,
+    state: Arc<Mutex<State<F>>>,
 }
 
-impl Files {
+impl<F> Clone for Files<F> {
+    fn clone(&self) -> Self {
+        Self { means: Arc::clone(&self.means), patience: self.patience, state: Arc::clone(&self.state) }
+    }
+}
+
+impl<F: Follow> Files<F> {
     /// Nothing is read or written yet.
     pub fn new(means: Means) -> Self {
-        Self { means, patience: PATIENCE, state: Mutex::default() }
+        Self { means: Arc::new(means), patience: PATIENCE, state: Arc::default() }
     }
 
     /// The same for whoever cannot wait: a ledger that another process holds is busy after a fifth of a second.
@@ -99,6 +115,11 @@ impl Files {
     pub fn hurried(mut self) -> Self {
         self.patience = HURRY;
         self
+    }
+
+    /// Whether it is written with these keys.
+    pub fn is_with(&self, key: &PublicKey, data: &[u8; 32]) -> bool {
+        self.means.key.public() == key && self.means.data == *data
     }
 
     fn place(&self) -> String {
@@ -121,7 +142,7 @@ impl Files {
     }
 
     /// Works on the state as the disk has it now. Whatever fails, the next call reads everything anew.
-    fn with<T>(&self, work: impl FnOnce(&mut State) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    fn with<T>(&self, work: impl FnOnce(&mut State<F>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let done = self.load(&mut state).and_then(|()| work(&mut state));
         if done.is_err() {
@@ -130,12 +151,14 @@ impl Files {
         done
     }
 
-    /// The signed checkpoint as it is in its file, and all entries under it. It is what goes to an anchor.
-    pub fn signed_head(&self) -> Result<(Vec<u8>, Vec<Vec<u8>>), LedgerError> {
+    /// The signed checkpoint as it is in its file, and what is kept of the entries under it. It is what goes to an anchor.
+    pub fn signed_head(&self) -> Result<(Vec<u8>, F), LedgerError> {
         let _lock = self.locked(false)?;
-        self.with(|state| match self.read_file(CHECKPOINT)? {
-            Some(note) if state.edge.size() > 0 => Ok((note, state.entries.clone())),
-            Some(_) | None => Err(LedgerError::None { place: self.place() }),
+        self.with(|state| {
+            if state.note.is_empty() || state.edge.size() == 0 {
+                return Err(LedgerError::None { place: self.place() });
+            }
+            Ok((state.note.clone(), state.seen.clone()))
         })
     }
 
@@ -149,14 +172,16 @@ fn failed(intent: String) -> impl FnOnce(std::io::Error) -> LedgerError {
     move |source| LedgerError::Disk { intent, source }
 }
 
-impl Ledger for Files {
-    fn append(&self, compose: Compose<'_>) -> Result<u64, LedgerError> {
+impl<F: Follow> Ledger for Files<F> {
+    type Seen = F;
+
+    fn append(&self, compose: Compose<'_, F>) -> Result<u64, LedgerError> {
         let _lock = self.locked(true)?;
         self.with(|state| {
             let leftovers = self.put_aside(state)?;
             let origin = state.head.as_ref().map_or_else(|| self.means.origin.clone(), |head| head.origin.clone());
             let standing = Standing { origin, size: state.edge.size(), root: state.edge.root(), leftovers };
-            let batch = compose(&standing, &state.entries)?;
+            let batch = compose(&standing, &state.seen)?;
             if !batch.entries.is_empty() {
                 self.write(state, &batch)?;
                 self.entered(&standing.leftovers)?;
@@ -165,14 +190,10 @@ impl Ledger for Files {
         })
     }
 
-    fn entries(&self) -> Result<Vec<Vec<u8>>, LedgerError> {
+    fn entries(&self) -> Result<F, LedgerError> {
         let _lock = self.locked(false)?;
         self.with(|state| {
-            if state.edge.size() == 0 {
-                Err(LedgerError::None { place: self.place() })
-            } else {
-                Ok(state.entries.clone())
-            }
+            if state.edge.size() == 0 { Err(LedgerError::None { place: self.place() }) } else { Ok(state.seen.clone()) }
         })
     }
 

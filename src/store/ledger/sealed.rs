@@ -1,6 +1,6 @@
 //! The ledger as it is on the disk, for whoever keeps it and need not read it.
 
-use super::{CHECKPOINT, Files, HEAD, LedgerError, blob_path, digest_of, failed, frame};
+use super::{CHECKPOINT, Files, Follow, HEAD, LedgerError, blob_path, digest_of, failed, frame};
 use crate::{
     evidence::{
         checkpoint::Checkpoint,
@@ -10,7 +10,7 @@ use crate::{
     port::{Frames, Sealed},
 };
 
-impl Sealed for Files {
+impl<F: Follow> Sealed for Files<F> {
     fn frames(&self) -> Result<Frames, LedgerError> {
         let _lock = self.locked(false)?;
         let missing = || LedgerError::None { place: self.place() };

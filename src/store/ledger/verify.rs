@@ -3,7 +3,7 @@
 //! What passes was signed with the trusted keys, in this order, and was not changed since. What cannot be seen from here: an older
 //! copy of *everything*, the mark beside it included. Only an anchor that has seen a later checkpoint sees that, when it is asked.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     CHECKPOINT, HEAD, MARK, blob_path, digest_of,
@@ -12,6 +12,7 @@ use super::{
     frame::DataKey,
     head::Head,
     receipts::{self, Receipts},
+    sweep::{self, Bundle},
 };
 use crate::{
     evidence::{
@@ -20,6 +21,7 @@ use crate::{
         checkpoint::Checkpoint,
         cosignature::Cosigner,
         key::{PublicKey, hex},
+        later::PolicyChanged,
         note::{Note, Verifier},
         signed::Signed,
         tile::{self, WIDE, WIDTH},
@@ -111,7 +113,7 @@ pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> 
     let (mut leaves, mut receipts) = (Vec::new(), Receipts::default());
     if let (Some(head), Some(said)) = (&head, &said) {
         let key = DataKey::new(trusted.data, head.id);
-        leaves = entries(&mut pass, &key, said.size, &mut audit)?;
+        leaves = entries(&mut pass, &key, said.size, &mut audit, &trusted.record)?;
         tiles(&mut pass, &leaves, said)?;
     }
     let mut audited = audit.end();
@@ -120,6 +122,7 @@ pub fn verify(disk: &dyn Disk, beside: Option<&dyn Disk>, trusted: &Trusted) -> 
         let key = DataKey::new(trusted.data, head.id);
         let of_runs = blobs(&mut pass, &key, &audited)?;
         audited.signed.extend(of_runs);
+        policies(&mut pass, &key, &audited)?;
         receipts = receipts::check(&mut pass, &key, &leaves, &audited, (&head.origin, trusted))?;
     }
     if let Some(said) = &said {
@@ -141,32 +144,48 @@ fn said(pass: &mut Pass<'_>, path: &str, bytes: &[u8]) -> Option<Checkpoint> {
     Checkpoint::read(&note).map_err(|error| pass.flaw(path, error.to_string())).ok()
 }
 
-/// Opens every frame, and gives the hashes of the entries.
-fn entries(pass: &mut Pass<'_>, key: &DataKey, size: u64, audit: &mut Audit) -> Result<Vec<Hash>, LedgerError> {
-    let mut leaves = Vec::new();
-    for bundle in 0..size.div_ceil(WIDTH) {
-        let path = tile::bundle(bundle);
-        let Some(bytes) = pass.expect(&path)? else { return Ok(leaves) };
-        let mut rest = bytes.as_slice();
-        for index in bundle * WIDTH..size.min((bundle + 1) * WIDTH) {
-            match key.open(rest, index) {
-                Ok((entry, more)) => {
-                    leaves.push(tree::leaf(&entry));
-                    audit.entry(&entry);
-                    rest = more;
+/// Opens every frame, and gives the hashes of the entries. Files are read in order, and their frames are opened by all processors.
+fn entries(
+    pass: &mut Pass<'_>,
+    key: &DataKey,
+    size: u64,
+    audit: &mut Audit,
+    trusted: &PublicKey,
+) -> Result<Vec<Hash>, LedgerError> {
+    let (mut leaves, hands) = (Vec::new(), sweep::hands());
+    let (mut next, last) = (0, size.div_ceil(WIDTH));
+    while next < last {
+        let mut read = Vec::new();
+        while next < last && read.len() < hands * sweep::SHARE {
+            let path = tile::bundle(next);
+            let Some(bytes) = pass.expect(&path)? else {
+                // Without it nobody knows what follows.
+                next = last;
+                break;
+            };
+            read.push(Bundle { path, entries: next * WIDTH..size.min((next + 1) * WIDTH), bytes });
+            next += 1;
+        }
+        // Before the first entry was read, the key that the verifier trusts is as good a guess as any.
+        let guess = Arc::new(audit.record_key().unwrap_or(trusted).clone());
+        for (bundle, swept) in read.iter().zip(sweep::all(&read, key, &guess, hands)) {
+            for (leaf, entry) in swept.entries {
+                leaves.push(leaf);
+                audit.prepared(entry);
+            }
+            match swept.end {
+                Ok(0) => {}
+                Ok(left) => {
+                    let what = format!(
+                        "{left} bytes after the last entry of the checkpoint: a crash left them, or they are being written"
+                    );
+                    pass.remarks.push(Flaw::new(&bundle.path, what));
                 }
-                Err(error) => {
-                    pass.flaw(path, format!("entry {index}: {error}"));
+                Err((index, error)) => {
+                    pass.flaw(&bundle.path, format!("entry {index}: {error}"));
                     return Ok(leaves);
                 }
             }
-        }
-        if !rest.is_empty() {
-            let what = format!(
-                "{} bytes after the last entry of the checkpoint: a crash left them, or they are being written",
-                rest.len()
-            );
-            pass.remarks.push(Flaw::new(path, what));
         }
     }
     Ok(leaves)
@@ -249,6 +268,26 @@ fn blobs(pass: &mut Pass<'_>, key: &DataKey, audited: &Audited) -> Result<Vec<Si
         }
     }
     Ok(signed)
+}
+
+/// Each drill policy asks as much as its entry says. One that is missing or was changed is a flaw already.
+fn policies(pass: &mut Pass<'_>, key: &DataKey, audited: &Audited) -> Result<(), LedgerError> {
+    for (index, changed) in &audited.policies {
+        let (path, digest) = (blob_path(&changed.policy.sha256), digest_of(&changed.policy.sha256));
+        let (Some(bytes), Some(digest)) = (pass.read(&path)?, digest) else { continue };
+        let Ok(text) = key.open_blob(&bytes, &digest) else { continue };
+        let Ok(asked) = PolicyChanged::read(&text) else {
+            let what = "this program cannot read the drill policy, so no day is judged by it";
+            pass.remarks.push(Flaw::new(format!("entry {index}"), what));
+            continue;
+        };
+        let found: u64 = asked.iter().map(|one| one.requirements.len() as u64).sum();
+        if found != changed.requirements {
+            let what = format!("it says {} requirements, and its policy makes {found}", changed.requirements);
+            pass.flaw(format!("entry {index}"), what);
+        }
+    }
+    Ok(())
 }
 
 /// The mark is a checkpoint of this ledger, and this ledger has grown from it.

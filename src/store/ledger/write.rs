@@ -3,7 +3,11 @@
 
 use secrecy::ExposeSecret as _;
 
-use super::{CHECKPOINT, Disk, Files, HEAD, Head, LedgerError, MARK, blob_path, failed, load::State};
+use super::{
+    CHECKPOINT, Disk, Files, HEAD, Head, LedgerError, MARK, blob_path, failed,
+    follow::{Follow, Fresh},
+    load::State,
+};
 use crate::{
     evidence::{
         checkpoint::Checkpoint,
@@ -17,9 +21,9 @@ use crate::{
     port::Batch,
 };
 
-impl Files {
+impl<F: Follow> Files<F> {
     /// Adds a batch. After an error the state is worth nothing.
-    pub(super) fn write(&self, state: &mut State, batch: &Batch) -> Result<(), LedgerError> {
+    pub(super) fn write(&self, state: &mut State<F>, batch: &Batch) -> Result<(), LedgerError> {
         if let Some(long) = batch.entries.iter().map(Vec::len).find(|length| *length > LONGEST) {
             return Err(LedgerError::Entry(Box::new(BadEntry::TooLong(long))));
         }
@@ -28,19 +32,18 @@ impl Files {
         let before = state.edge.size();
         self.write_frames(state, &head, &batch.entries)?;
         let mut tiles = Vec::new();
-        for entry in &batch.entries {
-            state.edge.push(tree::leaf(entry), &mut tiles);
+        for (index, entry) in (before..).zip(&batch.entries) {
+            state.add(Fresh::of(index, entry.clone()), &head.origin, &mut tiles);
         }
         tiles.extend(state.edge.partial());
         self.write_tiles(&tiles)?;
         self.write_checkpoint(state, &head, batch)?;
-        state.entries.extend(batch.entries.iter().cloned());
         self.drop_partial(before, state.edge.size());
         Ok(())
     }
 
     /// Which ledger it is; a new one is made.
-    fn headed(&self, state: &mut State) -> Result<Head, LedgerError> {
+    fn headed(&self, state: &mut State<F>) -> Result<Head, LedgerError> {
         if let Some(head) = &state.head {
             return Ok(head.clone());
         }
@@ -69,7 +72,7 @@ impl Files {
         Ok(())
     }
 
-    fn write_frames(&self, state: &mut State, head: &Head, entries: &[Vec<u8>]) -> Result<(), LedgerError> {
+    fn write_frames(&self, state: &mut State<F>, head: &Head, entries: &[Vec<u8>]) -> Result<(), LedgerError> {
         let intent = || format!("write entries of the ledger {}", self.place());
         let first = state.edge.size();
         let segment = (self.means.draw)().map_err(failed(intent()))?;
@@ -100,7 +103,7 @@ impl Files {
         Ok(())
     }
 
-    fn write_checkpoint(&self, state: &State, head: &Head, batch: &Batch) -> Result<(), LedgerError> {
+    fn write_checkpoint(&self, state: &mut State<F>, head: &Head, batch: &Batch) -> Result<(), LedgerError> {
         let bad = |error| LedgerError::Entry(Box::new(error));
         let next = batch.next_key.as_ref().map(|pem| SigningKey::from_pem(pem.expose_secret())).transpose();
         let next = next.map_err(bad)?;
@@ -110,7 +113,10 @@ impl Files {
         let written = replace(self.means.disk.as_ref(), CHECKPOINT, note.as_bytes());
         written.map_err(failed(format!("write the checkpoint of the ledger {}", self.place())))?;
         let marked = replace(self.means.beside.as_ref(), MARK, note.as_bytes());
-        marked.map_err(failed(format!("write {MARK} beside the ledger {}", self.place())))
+        marked.map_err(failed(format!("write {MARK} beside the ledger {}", self.place())))?;
+        // After a rotation this key signs no more, which is looked at when the checkpoint is read.
+        state.note = if batch.next_key.is_some() { Vec::new() } else { note.into_bytes() };
+        Ok(())
     }
 
     /// Takes away partial tiles that newer ones stand for. One that stays harms nobody: the next process takes it away.

@@ -11,6 +11,8 @@ use crate::{
     watch::told::get,
 };
 
+mod policy;
+
 const DRILL: &str = "drill orders --mode rehearse";
 const POLICY: &str = "---\napiVersion: lifeboat.dev/v1alpha1\nkind: DrillPolicy\nmetadata: {name: tier1}\nspec:\n";
 const REHEARSE: &str = "  require: [{kind: Rehearse, everyDays: 30, warnDays: 7}]\n";

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 /// A wall clock that can be set. Each time an hour passes by the other clock, too, so that nothing rests any more.
-struct Wall {
+pub(crate) struct Wall {
     machine: SystemClock,
     /// Nanoseconds since 1970 at the machine's monotonic zero.
     zero: AtomicI64,
@@ -33,7 +33,7 @@ struct Wall {
 }
 
 impl Wall {
-    fn at(time: &str) -> Arc<Self> {
+    pub(crate) fn at(time: &str) -> Arc<Self> {
         let wall = Self { machine: SystemClock::start(), zero: AtomicI64::new(0), hours: AtomicI64::new(0) };
         wall.set(time);
         Arc::new(wall)

@@ -14,5 +14,5 @@
 mod answers;
 mod calendar;
 mod decade;
-mod kept;
+pub(crate) mod kept;
 mod live;

@@ -5,6 +5,7 @@ use std::thread;
 use lifeboat::{
     evidence::{
         checkpoint::Checkpoint,
+        later::PolicyChanged,
         statement::{Role, What},
         tree,
     },
@@ -14,6 +15,16 @@ use lifeboat::{
 use secrecy::SecretString;
 
 use super::{enter, files, files_with, flaws, key, memory::Memory, opened, record, seal, small, trusted};
+
+#[test]
+fn a_drill_policy_that_asks_something_else_than_its_entry_says_is_a_flaw() {
+    let (disk, beside) = small();
+    let (mut changed, text) = PolicyChanged::of(&[], "anna".parse().unwrap()).unwrap();
+    changed.requirements = 2;
+    let ledger = files(disk.clone(), beside.clone());
+    enter(&ledger, &[What::PolicyChanged(changed)], &[text]).unwrap();
+    assert_eq!(flaws(&disk, Some(&beside)), ["entry 3: it says 2 requirements, and its policy makes 0"]);
+}
 
 #[test]
 fn a_ledger_as_it_was_written_has_no_flaw() {

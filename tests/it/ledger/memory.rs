@@ -163,6 +163,14 @@ impl Disk for Memory {
         Ok(inside.now.get(path).map(|id| inside.files[id].now.clone()))
     }
 
+    fn length(&self, path: &str) -> io::Result<Option<u64>> {
+        let inside = self.inside();
+        if inside.dead {
+            return Err(killed());
+        }
+        Ok(inside.now.get(path).map(|id| inside.files[id].now.len() as u64))
+    }
+
     fn list(&self) -> io::Result<Vec<(String, u64)>> {
         Ok(self.all().into_iter().map(|(path, bytes)| (path, bytes.len() as u64)).collect())
     }

@@ -18,8 +18,10 @@ mod damage;
 mod go;
 mod log;
 mod memory;
+mod once;
 mod pack;
 mod program;
+mod race;
 mod sealed;
 mod worm;
 

@@ -8,6 +8,9 @@ use tempfile::TempDir;
 use super::{programme, story, written, written_with};
 use crate::servers::reader::{self, Said};
 
+/// The identifier of a party that is no kind of party.
+const NOBODY: &str = "a37cd3e8-3c42-5344-b9e7-60f885f7fc8a";
+
 /// A text in a file of its own; trestle goes by the ending, and no other reader does.
 fn file(text: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -98,4 +101,41 @@ fn trestle_takes_every_oscal_document_and_refuses_a_planted_defect() {
     let text = written(Format::OscalResults, &story::failover());
     let (_folder, path) = file(&text.replacen("\"TEST\"", "", 1));
     refuses(&reader::oscal("ar", &path), "methods");
+}
+
+#[test]
+fn nists_own_models_take_every_oscal_document_and_refuse_what_was_planted() {
+    let kinds = [Format::OscalPlan, Format::OscalResults, Format::OscalActions];
+    let alone = [story::failover(), story::interrupted()];
+    let mut kept: Vec<_> = alone.iter().flat_map(|record| kinds.map(|format| file(&written(format, record)))).collect();
+    kept.extend(kinds.map(|format| file(&written_with(format, &story::failover(), Some(&programme())))));
+    let said = reader::nist(&kept.iter().map(|(_, path)| path.as_path()).collect::<Vec<_>>());
+    takes(&said);
+    assert_eq!(said.words.matches("v1.2.1").count(), kept.len(), "{}", said.words);
+    let results = written(Format::OscalResults, &story::failover());
+    let actions = written(Format::OscalActions, &story::failover());
+    let party = format!("\"metadata\": {{\n\"parties\": [{{\"uuid\": \"{NOBODY}\", \"type\": \"robot\"}}],");
+    for (text, from, to, because) in [
+        (&results, "\"title\"", "\"titel\"", "missing-required /assessment-results/metadata title"),
+        (
+            &results,
+            "\"last-modified\": \"20",
+            "\"last-modified\": \"",
+            "invalid-type /assessment-results/metadata last-modified",
+        ),
+        (
+            &actions,
+            "\"metadata\": {",
+            &party,
+            "allowed-values /plan-of-action-and-milestones/metadata/parties[0] @type",
+        ),
+    ] {
+        assert!(text.contains(from), "no {from} in {text}");
+        let (_folder, path) = file(&text.replacen(from, to, 1));
+        refuses(&reader::nist(&[&path]), because);
+    }
+    let mut empty: serde_json::Value = serde_json::from_str(&results).unwrap();
+    empty["assessment-results"]["results"] = serde_json::json!([]);
+    let (_folder, path) = file(&empty.to_string());
+    refuses(&reader::nist(&[&path]), "cardinality /assessment-results result");
 }

@@ -263,6 +263,7 @@ fn sentence(body: &EventBody, step: &impl Fn(StepIndex) -> String) -> (&'static 
         EventBody::Commanded { command, refused: Some(why), .. } => {
             ("refused", format!("{} orders: {}; refused: {why}", command.by, ordered(command)))
         }
+        EventBody::ApprovalWithdrawn { by, why } => ("withdrawn", format!("the approval of {by} is withdrawn: {why}")),
         EventBody::Skipped { step: index, by, why } => {
             let by = match by {
                 SkippedBy::When => "by its `when`".to_owned(),
