@@ -41,6 +41,7 @@ mod place;
 mod prepare;
 mod preview;
 mod readiness;
+mod recordings;
 mod records;
 mod reports;
 mod review;

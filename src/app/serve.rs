@@ -1,7 +1,7 @@
 //! The standing controller, put together: for each group an observer, a judge, and somebody who takes over runs whose process
 //! is gone. All of them are supervised: the first to end ends the whole with its reason.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 
@@ -15,6 +15,7 @@ use super::{
     documents::{self, Papers},
     error::whole,
     helm::{AtTheHelm, Listeners, in_words},
+    recordings::{Recorded, Recording},
     route,
     supervise::Crew,
     tidings::Tidings,
@@ -41,6 +42,8 @@ pub struct Serving {
     pub markers: Option<Duration>,
     /// Judge, too, and act where the group's automation says so.
     pub judges: bool,
+    /// Where what the judges hear and answer is appended, to be judged again.
+    pub record: Option<PathBuf>,
     /// Where `/livez`, `/readyz` and `/metrics` are answered.
     pub listener: Option<TcpListener>,
 }
@@ -171,6 +174,10 @@ impl App {
         let tidings = Arc::new(Tidings::open(self, &papers)?);
         let (tell, listeners) = (heard_by(&tidings, &tell), tidings.beside(&listeners));
         let helm = Arc::new(AtTheHelm::new(self, &papers, &listeners, supervision.stop()));
+        let recording = match &serving.record {
+            Some(file) if serving.judges => Some(Recording::open(&mut crew, file).await?),
+            Some(_) | None => None,
+        };
         let names: Vec<GroupName> = groups.iter().map(|group| group.name.clone()).collect();
         for group in groups {
             let (judged, heard) = watch::channel(None);
@@ -178,7 +185,8 @@ impl App {
             if serving.judges {
                 self.board_rounds(&mut crew, &group, &tidings)?;
                 self.board_readiness(&mut crew, &group.name, (&tell, &tidings));
-                self.board_judge(&mut crew, &group, Arc::clone(&helm) as Arc<dyn Helm>, judged, &tell);
+                let recorded = recording.as_ref().map(|recording| recording.of(&group));
+                self.board_judge(&mut crew, &group, (Arc::clone(&helm) as _, judged), recorded, &tell);
                 if group.automation == Automation::Automatic {
                     self.board_keeper(&mut crew, &group, &helm, &tell);
                 }
@@ -283,8 +291,8 @@ impl App {
         self: &Arc<Self>,
         crew: &mut Crew,
         group: &Group,
-        helm: Arc<dyn Helm>,
-        judged: watch::Sender<Option<Judged>>,
+        (helm, judged): (Arc<dyn Helm>, watch::Sender<Option<Judged>>),
+        mut recorded: Option<Recorded>,
         tell: &Teller,
     ) {
         let judge = Judge {
@@ -298,7 +306,11 @@ impl App {
         let (name, tell) = (group.name.clone(), Arc::clone(tell));
         crew.board(format!("judge of {name}"), async move {
             let mut told = |said: Said<'_>| {
+                if let Some(recorded) = &mut recorded {
+                    recorded.said(&said);
+                }
                 let what = match said {
+                    Said::Looked(_) => return,
                     Said::Judged(judged) => What::Judged(judged.clone()),
                     Said::Starting(order) => What::Starting(order.clone()),
                     Said::Started(started) => What::Started(started.clone()),

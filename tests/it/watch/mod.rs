@@ -3,6 +3,7 @@
 mod cut;
 mod freeze;
 mod frozen;
+mod recorded;
 pub(crate) mod told;
 
 use std::{

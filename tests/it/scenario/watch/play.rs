@@ -101,6 +101,7 @@ fn begin(scene: &Arc<Scene>, name: &str, judges: bool, group: &Group, regions: &
         let (scene, name) = (Arc::clone(scene), name.to_owned());
         tasks.push(Tied::start(async move {
             let mut told = |said: Said<'_>| match said {
+                Said::Looked(_) => {}
                 Said::Judged(judged) => scene.say(&name, &in_words(judged)),
                 Said::Starting(order) => {
                     scene.say(&name, &format!("fails over from {} to {}", order.source, order.destination));
