@@ -38,6 +38,7 @@ mod pack;
 mod past;
 mod persons;
 mod place;
+mod posts;
 mod prepare;
 mod preview;
 mod readiness;

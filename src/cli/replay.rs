@@ -11,7 +11,7 @@ use crate::{
     model::{GroupName, Judged},
 };
 
-/// Judge a recording of the watch again, with the judge of this program. Changes nothing.
+/// Judge a recording of the watch again, by this program; changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

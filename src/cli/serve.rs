@@ -33,7 +33,8 @@ Examples:
 
 Start one at each vantage point, in different places, all with the same --store. Any number of
 them may judge: the store opens one run at a time. Ctrl-C lets a run that is under way come to
-rest and pauses it.")]
+rest and pauses it. Documents that change on disk are taken up when they check clean; a change
+that does not is refused as a whole, and `lifeboat status` says so.")]
 pub(super) struct Args {
     /// The observer's name, unique among those of each group; default: the host's.
     #[arg(long, value_name = "NAME")]
@@ -124,6 +125,12 @@ fn say(screen: &Screen, news: &News) {
             screen.warn(format_args!("{group}: run {run} came to rest: {how}"));
         }
         What::TakenOver(run) => screen.warn(format_args!("{group}: nobody drives {run} any more; it goes on here")),
+        What::Watched { anew: true } => {
+            screen.warn(format_args!("{group}: its documents changed; its watch begins anew"));
+        }
+        What::Watched { anew: false } => {
+            screen.warn(format_args!("{group}: it is in no document any more; its watch ended"));
+        }
         What::Readiness(found) => readiness::draw(screen, found),
         What::Drill(noted) => drill(screen, group, noted),
         What::NotTakenOver(run, why) => screen.warn(format_args!("{group}: {run} could not be taken over: {why}")),

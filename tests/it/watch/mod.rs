@@ -1,5 +1,6 @@
 //! The standing controller, as processes of the real program: observers that probe real servers, judges that start real runs.
 
+mod changed;
 mod cut;
 mod freeze;
 mod frozen;

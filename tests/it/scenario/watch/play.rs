@@ -78,12 +78,15 @@ fn begin(scene: &Arc<Scene>, name: &str, judges: bool, group: &Group, regions: &
     let clock = scene.clock(name);
     let store: Arc<dyn Store> = Arc::new(StoreLink { process: name.to_owned(), hall: Arc::clone(&scene.hall) });
     let (judged, heard) = watch::channel(None);
+    // Nobody writes documents here.
+    let (_nobody, remark) = tokio::sync::watch::channel(None);
     let means = Means {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
         prober: Arc::new(Eyes { observer: name.to_owned(), scene: Arc::clone(scene) }),
         drivers: Drivers::default(),
         judged: heard,
+        remark,
     };
     let heart = Heart {
         group: group.clone(),
