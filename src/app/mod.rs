@@ -58,6 +58,7 @@ mod stopping;
 mod supervise;
 mod telemetry;
 mod tidings;
+mod timed;
 mod traces;
 mod verifying;
 mod vitals;

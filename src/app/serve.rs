@@ -172,7 +172,7 @@ impl App {
         }
         let mut crew = Crew::default();
         let tidings = Arc::new(Tidings::open(self, &papers)?);
-        let app = Arc::clone(self);
+        let app = Arc::new(self.timed(tidings.meter()));
         let (tell, listeners) = (heard_by(&tidings, &tell), tidings.beside(&listeners));
         let helm = Arc::new(AtTheHelm::new(&app, &papers, &listeners, supervision.stop()));
         let recording = match &serving.record {

@@ -131,3 +131,21 @@ fn a_run_under_way_goes_on_with_what_it_pinned_and_the_watch_begins_anew_after_i
     assert_eq!(watch.stage.acts(), EFFECTS);
     assert_eq!(watch.stage.run("run list orders -o json").with(0).json().as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn how_long_the_store_takes_to_append_shows_where_the_run_is_driven() {
+    let watch = Watch::begin("Automatic", json!({}));
+    let appends = |watch: &Watch| {
+        let figures = get(watch.at, "/metrics");
+        let line = figures.lines().find_map(|line| {
+            line.strip_prefix(r#"lifeboat_journal_append_duration_seconds_count{result="ok"} "#).map(str::to_owned)
+        });
+        line.map_or(0, |count| count.parse::<usize>().unwrap())
+    };
+    assert_eq!(appends(&watch), 0);
+    watch.fra.end();
+    watch.observers[0].until("run orders-1 came to rest: succeeded");
+    // It was opened, each of three steps was begun and ended, and it was closed; several events may go in one append.
+    let appends = appends(&watch);
+    assert!(appends >= 5, "{appends}");
+}
