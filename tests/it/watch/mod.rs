@@ -4,6 +4,7 @@ mod changed;
 mod cut;
 mod freeze;
 mod frozen;
+mod primaries;
 mod recorded;
 pub(crate) mod told;
 
