@@ -63,8 +63,8 @@ nextest: ## All tests, with real servers
 simulate: ## Play everything that can go wrong: SEEDS=100000 for a night, SEED=17 for one story
 	@SEEDS=$(SEEDS) SEED=$(SEED) tests/it/simulation/simulate
 
-grade: ## Grade verdicts and automation on generated traces: precision, recall, time to act; TRACES=5200
-	@TRACES=$${TRACES:-5200} $(CARGO) nextest run $(LOCKED) --lib --no-capture -E 'test(/^decide::traces/)'
+grade: ## Grade verdicts and automation on recordings of real observers and on generated traces; TRACES=5200
+	@TRACES=$${TRACES:-5200} $(CARGO) nextest run $(LOCKED) --lib --no-capture -E 'test(/^(decide::traces|controller::graded)/)'
 
 mutants: ## Plant bugs, one at a time, and count how soon the simulation finds each
 	@tests/it/simulation/mutants/hunt

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio::sync::watch;
+
 use super::{
     rounds::{Attendance, Round, Writers},
     tidings::Tidings,
@@ -136,19 +138,44 @@ impl Tidings {
         }
     }
 
-    /// Documents on disk that are not what is watched.
+    /// Says once which documents changed that only a restart takes up: channels and anchors.
     pub(super) fn documents(&self, differ: &[String]) {
         let before = self.said(|said| std::mem::replace(&mut said.differ, differ.to_vec()));
         if before != differ && !differ.is_empty() {
             let differ = differ.join(", ");
-            tracing::warn!(differ, "the documents changed: restart this process to watch what they say now");
+            tracing::warn!(differ, "the documents changed: restart this process to use what they say now");
         }
     }
 
-    /// What was said last of documents that changed; `None`: they did not.
+    /// Says once why the documents on disk were refused, or that they are not any more.
+    pub(super) fn documents_refused(&self, why: Option<String>) {
+        self.meter().documents(why.is_some());
+        self.refused.send_if_modified(|before| {
+            if *before == why {
+                return false;
+            }
+            if let Some(why) = &why {
+                tracing::warn!(why, "the documents were refused as a whole, and the old ones stay in force");
+            } else {
+                tracing::warn!("the documents that were refused are mended");
+            }
+            *before = why;
+            true
+        });
+    }
+
+    /// What an observer of this process says of its process.
+    pub(super) fn remark(&self) -> watch::Receiver<Option<String>> {
+        self.refused.subscribe()
+    }
+
+    /// Why what is watched is not what is written; `None`: it is.
     pub(super) fn stale_documents(&self) -> Option<String> {
+        let refused = self.refused.borrow().as_ref().map(|why| format!("refused, and the old ones stay: {why}"));
         let differ = self.said(|said| said.differ.join(", "));
-        (!differ.is_empty()).then_some(differ)
+        let restart = (!differ.is_empty()).then(|| format!("{differ} changed on disk: restart this process to use it"));
+        let all: Vec<String> = refused.into_iter().chain(restart).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 }
 

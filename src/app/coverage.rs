@@ -224,8 +224,8 @@ impl App {
     }
 
     /// Keeps the figures of the programme. The ledger is read again when it has changed, and the documents each time.
-    pub(super) fn board_coverage(self: &Arc<Self>, crew: &mut Crew, groups: &[GroupName], tidings: &Arc<Tidings>) {
-        let (app, groups, tidings) = (Arc::clone(self), groups.to_vec(), Arc::clone(tidings));
+    pub(super) fn board_coverage(self: &Arc<Self>, crew: &mut Crew, tidings: &Arc<Tidings>) {
+        let (app, tidings) = (Arc::clone(self), Arc::clone(tidings));
         crew.board("coverage".into(), async move {
             let mut known: Option<(Vec<u8>, Past)> = None;
             loop {
@@ -237,7 +237,7 @@ impl App {
                     known = app.past(app.today(), None).ok().map(|past| (checkpoint, past));
                 }
                 if let (Some((_, past)), Ok(papers)) = (&known, documents::read(&app.settings)) {
-                    for group in &groups {
+                    for group in &papers.groups() {
                         if let Ok(Some(covered)) = app.covered_by(&papers, group, past) {
                             tidings.meter().programme(group, &figures(&covered, past, app.clock.now()));
                         }

@@ -3,12 +3,12 @@
 //! A run is refused for the errors that it would stand on, and for no others: a slip in the switchover's runbook must not
 //! hold up a failover. `lifeboat check` reports all of them.
 
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use super::{AppError, Route, Settings, wire::Wired};
 use crate::{
     decide::{self, Uncovered},
-    manifest::{self, Document, Documents, Finding, Kind, scaffold},
+    manifest::{self, Document, Documents, Finding, Kind, Severity, scaffold},
     model::{Group, GroupName, Plan, Region, RunKind, RunbookName, ServiceName},
     spec::{DrillsSpec, ProtectionGroupSpec, RunbookSpec},
 };
@@ -40,14 +40,57 @@ pub fn read(settings: &Settings) -> Result<Papers, AppError> {
     Ok(Papers { documents: loaded.documents, findings: loaded.findings })
 }
 
-/// What is not in both, or says something else, of what a standing process watches: `ProtectionGroup/orders`. Runbooks and drill
+/// What is written on disk now, for a standing process.
+#[derive(Debug, Clone)]
+pub(super) enum Written {
+    /// It checks.
+    Clean(Arc<Papers>),
+    /// It does not, with its errors.
+    Broken(String),
+}
+
+impl Written {
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Clean(one), Self::Clean(other)) => differ(one, other).is_empty(),
+            (Self::Broken(one), Self::Broken(other)) => one == other,
+            (Self::Clean(_), Self::Broken(_)) | (Self::Broken(_), Self::Clean(_)) => false,
+        }
+    }
+}
+
+/// Reads and checks everything.
+pub(super) fn written(settings: &Settings) -> Written {
+    let (documents, findings) = examine(&settings.files);
+    let errors: Vec<String> =
+        findings.iter().filter(|finding| finding.severity() == Severity::Error).map(in_a_line).collect();
+    if errors.is_empty() {
+        Written::Clean(Arc::new(Papers { documents, findings }))
+    } else {
+        Written::Broken(errors.join("; "))
+    }
+}
+
+/// Code, place and what is wrong, for a log.
+fn in_a_line(finding: &Finding) -> String {
+    let place =
+        finding.place.as_ref().map_or_else(String::new, |place| format!("{}:{}: ", place.source.name, place.span.line));
+    format!("{} {place}{}", finding.code.as_str(), finding.message)
+}
+
+/// What is not in both, or says something else, of what a standing process stands on: `ProtectionGroup/orders`. Runbooks and drill
 /// schedules are read anew whenever they are needed.
-pub fn differ(watched: &Papers, now: &Papers) -> Vec<String> {
-    let (watched, now) = (&watched.documents, &now.documents);
-    let mut names = changed(&watched.groups, &now.groups);
-    names.extend(changed(&watched.regions, &now.regions));
-    names.extend(changed(&watched.channels, &now.channels));
-    names.extend(changed(&watched.anchors, &now.anchors));
+fn differ(before: &Papers, now: &Papers) -> Vec<String> {
+    let mut names = changed(&before.documents.groups, &now.documents.groups);
+    names.extend(changed(&before.documents.regions, &now.documents.regions));
+    names.extend(differ_for_good(before, now));
+    names
+}
+
+/// The same, of what only a restart takes up.
+pub(super) fn differ_for_good(before: &Papers, now: &Papers) -> Vec<String> {
+    let mut names = changed(&before.documents.channels, &now.documents.channels);
+    names.extend(changed(&before.documents.anchors, &now.documents.anchors));
     names
 }
 
@@ -201,5 +244,6 @@ mod tests {
         assert_eq!(differ(&before, &same), Vec::<String>::new());
         let now = papers(region("fra", ", location: here") + &region("ams", "") + &region("lon", ""));
         assert_eq!(differ(&before, &now), ["Region/fra", "Region/dub", "Region/lon"]);
+        assert_eq!(differ_for_good(&before, &now), Vec::<String>::new());
     }
 }

@@ -23,42 +23,87 @@ use crate::{
 /// Makes the listener of one run's events.
 pub type Listeners = Arc<dyn Fn() -> Box<dyn Progress + Send> + Send + Sync>;
 
-/// How many runs this process drives. A process that is asked to end lets them come to rest.
+/// The runs that this process drives. A process that is asked to end lets them come to rest, and a group's watch is not begun anew
+/// under one.
 #[derive(Debug, Clone)]
-pub(super) struct Driving(Arc<watch::Sender<usize>>);
+pub(super) struct Driving(Arc<watch::Sender<BTreeMap<GroupName, Deck>>>);
+
+/// Of one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deck {
+    /// So many runs are driven.
+    Driven(usize),
+    /// None is, and none may begin: its watch is begun anew.
+    Closed,
+}
 
 impl Default for Driving {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
+        Self(Arc::new(watch::Sender::new(BTreeMap::new())))
     }
 }
 
 /// One run that is driven, until it is dropped.
-pub(super) struct Aboard(Driving);
+pub(super) struct Aboard {
+    driving: Driving,
+    group: GroupName,
+}
 
 impl Driving {
-    pub(super) fn aboard(&self) -> Aboard {
-        self.0.send_modify(|runs| *runs += 1);
-        Aboard(self.clone())
+    /// `None`: the group's watch is begun anew just now.
+    pub(super) fn aboard(&self, group: &GroupName) -> Option<Aboard> {
+        let mut aboard = None;
+        self.0.send_modify(|decks| match decks.entry(group.clone()).or_insert(Deck::Driven(0)) {
+            Deck::Driven(runs) => {
+                *runs += 1;
+                aboard = Some(Aboard { driving: self.clone(), group: group.clone() });
+            }
+            Deck::Closed => {}
+        });
+        aboard
+    }
+
+    /// Lets no run of the group begin, unless one is driven: then it says `false`.
+    pub(super) fn close(&self, group: &GroupName) -> bool {
+        let mut closed = true;
+        self.0.send_modify(|decks| match decks.get(group) {
+            Some(Deck::Driven(runs)) if *runs > 0 => closed = false,
+            Some(Deck::Driven(_) | Deck::Closed) | None => {
+                decks.insert(group.clone(), Deck::Closed);
+            }
+        });
+        closed
+    }
+
+    /// Lets runs of the group begin again.
+    pub(super) fn open(&self, group: &GroupName) {
+        self.0.send_modify(|decks| {
+            decks.remove(group);
+        });
     }
 
     /// Resolves when none is driven.
     pub(super) async fn none(&self) {
+        let rests = |deck: &Deck| matches!(deck, Deck::Closed | Deck::Driven(0));
         // The sender is ours, so the only error, its end, cannot be.
-        let _none = self.0.subscribe().wait_for(|runs| *runs == 0).await.is_ok();
+        let _none = self.0.subscribe().wait_for(|decks| decks.values().all(rests)).await.is_ok();
     }
 }
 
 impl Drop for Aboard {
     fn drop(&mut self) {
-        self.0.0.send_modify(|runs| *runs = runs.saturating_sub(1));
+        self.driving.0.send_modify(|decks| {
+            if let Some(Deck::Driven(runs)) = decks.get_mut(&self.group) {
+                *runs = runs.saturating_sub(1);
+            }
+        });
     }
 }
 
 /// The helm.
 pub(super) struct AtTheHelm {
     pub(super) app: Arc<App>,
-    pub(super) papers: Arc<Papers>,
+    papers: Mutex<Arc<Papers>>,
     pub(super) listeners: Listeners,
     pub(super) stop: watch::Receiver<Stop>,
     pub(super) driving: Driving,
@@ -73,8 +118,14 @@ impl AtTheHelm {
         listeners: &Listeners,
         stop: watch::Receiver<Stop>,
     ) -> Self {
-        let (app, papers, listeners) = (Arc::clone(app), Arc::clone(papers), Arc::clone(listeners));
+        let (app, listeners) = (Arc::clone(app), Arc::clone(listeners));
+        let papers = Mutex::new(Arc::clone(papers));
         Self { app, papers, listeners, stop, driving: Driving::default(), acted: Mutex::default() }
+    }
+
+    /// Goes by other documents from now on.
+    pub(super) fn take_up(&self, papers: &Arc<Papers>) {
+        *self.papers.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(papers);
     }
 
     async fn look(&self, group: &Group) -> Result<Outlook, AppError> {
@@ -120,8 +171,9 @@ impl AtTheHelm {
     /// The groups that this one stands on and that still serve from `serves`.
     async fn below(&self, group: &Group, serves: Option<&RegionName>) -> Result<Vec<GroupName>, AppError> {
         let mut below = Vec::new();
+        let papers = Arc::clone(&self.papers.lock().unwrap_or_else(PoisonError::into_inner));
         for name in &group.watch.after {
-            let other = self.papers.group(name)?;
+            let other = papers.group(name)?;
             let runs = self.app.runs_of(name).await?;
             if route::serves(&other, &runs) == serves {
                 below.push(name.clone());
@@ -141,7 +193,8 @@ impl AtTheHelm {
         if let Ok(actor) = Actor::new(format!("lifeboat serve on {}", identity::host())) {
             drawn.requested_by = actor;
         }
-        let reports = self.app.reports_of(&drawn.request.group).await?;
+        let drawn_group = drawn.request.group.clone();
+        let reports = self.app.reports_of(&drawn_group).await?;
         let seen = self.app.witness(&drawn, &reports).await?;
         drawn.objections(&seen)?;
         let outage = Outage {
@@ -153,7 +206,7 @@ impl AtTheHelm {
         let prepared = drawn.prepared(outage, seen.estimates);
         let manner = Manner { stay: false, expected_term: Some(order.term) };
         let mut progress = (self.listeners)();
-        let _aboard = self.driving.aboard();
+        let Some(_aboard) = self.driving.aboard(&drawn_group) else { return Err(begun_anew(&drawn_group)) };
         self.app.start(prepared, manner, &mut |_| {}, progress.as_mut(), self.stop.clone()).await
     }
 }
@@ -173,10 +226,41 @@ impl Helm for AtTheHelm {
     }
 }
 
+/// A run that would begin under documents that are being replaced.
+fn begun_anew(group: &GroupName) -> AppError {
+    AppError::Refused {
+        what: format!("the documents of {group} changed just now, and its watch begins anew"),
+        remedy: "it judges by the new documents within seconds".into(),
+    }
+}
+
 /// How a run came to rest.
 pub(super) fn in_words(rested: &Rested) -> String {
     match rested.run.closed() {
         Some(outcome) => outcome.as_str().to_owned(),
         None => "it waits for a person".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_not_closed_under_a_run_and_no_run_begins_while_it_is_closed() {
+        let (driving, orders, billing) =
+            (Driving::default(), "orders".parse().unwrap(), "billing".parse::<GroupName>().unwrap());
+        let aboard = driving.aboard(&orders).unwrap();
+        assert!(!driving.close(&orders), "a run is driven");
+        assert!(driving.close(&billing), "another group's run is not in the way");
+        drop(aboard);
+        assert!(driving.close(&orders));
+        assert!(driving.aboard(&orders).is_none(), "its watch begins anew");
+        driving.open(&orders);
+        let (one, two) = (driving.aboard(&orders).unwrap(), driving.aboard(&orders).unwrap());
+        drop(one);
+        assert!(!driving.close(&orders), "one of two is still driven");
+        drop(two);
+        assert!(driving.close(&orders));
     }
 }

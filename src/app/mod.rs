@@ -39,10 +39,12 @@ mod past;
 mod persons;
 mod place;
 mod policy;
+mod posts;
 mod prepare;
 mod preview;
 mod readiness;
 mod reading;
+mod recordings;
 mod records;
 mod reports;
 mod review;
@@ -58,6 +60,7 @@ mod stopping;
 mod supervise;
 mod telemetry;
 mod tidings;
+mod timed;
 mod traces;
 mod verifying;
 mod vitals;
@@ -120,7 +123,7 @@ pub struct App {
     /// What drivers are opened with.
     pub tools: Tools,
     /// The ledger, as far as this process has read it.
-    pub shelf: Shelf,
+    pub shelf: Arc<Shelf>,
 }
 
 impl App {
@@ -139,6 +142,6 @@ impl App {
             };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let tools = Tools::new(Arc::new(FilesAndEnvironment), Arc::clone(&clock));
-        Ok(Self { settings, store, clock, tools, shelf: Shelf::default() })
+        Ok(Self { settings, store, clock, tools, shelf: Arc::default() })
     }
 }

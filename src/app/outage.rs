@@ -152,6 +152,7 @@ mod tests {
             at: at(1),
             valid_ms: 1,
             abstains: None,
+            remark: None,
             judged: None,
             probes: vec![seen],
             markers: Vec::new(),

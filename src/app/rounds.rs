@@ -7,10 +7,11 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
 
 use super::{
     App, AppError, StorePlace,
-    documents::{self, Papers},
+    documents::{self, Papers, Written},
     looking::{self, LIMIT, within},
     readiness, route,
     supervise::Crew,
@@ -38,7 +39,7 @@ const STORE_LIMIT: Duration = Duration::from_secs(2);
 /// For how long the store may be away before people are told: an election takes one to two seconds, and heals by itself.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks at the documents on disk.
-const DOCUMENTS_PACE: Duration = Duration::from_secs(5);
+const DOCUMENTS_PACE: Duration = Duration::from_secs(2);
 
 /// An observer, as it was heard.
 #[derive(Debug, Clone, PartialEq)]
@@ -203,18 +204,32 @@ impl App {
         });
     }
 
-    /// Looks whether the documents still say what is watched.
-    pub(super) fn board_documents(self: &Arc<Self>, crew: &mut Crew, watched: &Arc<Papers>, tidings: &Arc<Tidings>) {
-        let (app, watched, tidings) = (Arc::clone(self), Arc::clone(watched), Arc::clone(tidings));
+    /// Looks at the documents on disk, and hands over what says the same at two looks: an editor, or whoever copies several files, may
+    /// be at it.
+    pub(super) fn board_documents(
+        self: &Arc<Self>,
+        crew: &mut Crew,
+        begun_with: &Arc<Papers>,
+        tidings: &Arc<Tidings>,
+    ) -> mpsc::Receiver<Written> {
+        let (app, begun_with, tidings) = (Arc::clone(self), Arc::clone(begun_with), Arc::clone(tidings));
+        let (sender, receiver) = mpsc::channel(1);
         crew.board("look at the documents".into(), async move {
+            let mut before: Option<Written> = None;
             loop {
-                // Documents that cannot be read are said by the readiness of the process.
-                if let Ok(now) = documents::read(&app.settings) {
-                    tidings.documents(&documents::differ(&watched, &now));
+                let now = documents::written(&app.settings);
+                if let Written::Clean(papers) = &now {
+                    tidings.documents(&documents::differ_for_good(&begun_with, papers));
                 }
+                if before.as_ref().is_some_and(|before| before.says_the_same(&now)) {
+                    // Nobody takes it when the process ends.
+                    let _taken = sender.send(now.clone()).await;
+                }
+                before = Some(now);
                 app.clock.sleep(DOCUMENTS_PACE).await;
             }
         });
+        receiver
     }
 }
 

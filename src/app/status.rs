@@ -119,6 +119,14 @@ impl Observed {
     }
 }
 
+/// What an observer's process says of itself.
+fn remark(report: &ObserverReport) -> Option<String> {
+    report
+        .remark
+        .as_ref()
+        .map(|remark| format!("the process of observer {} refused documents: {remark}", report.observer))
+}
+
 impl App {
     /// Looks at one group.
     pub async fn status(&self, papers: &Papers, name: &GroupName) -> Result<Status, AppError> {
@@ -152,6 +160,7 @@ impl App {
         };
         let lease = self.store.lease(&LeaseKey { group: name.clone(), rehearsal: false }).await;
         let mut alarms = serves.as_ref().map(|serves| alarms(serves, &survey)).unwrap_or_default();
+        alarms.extend(observers.iter().filter_map(|seen| remark(&seen.report)));
         alarms.extend(self.ledger_alarm(name).await.map_err(AppError::store("list the runs"))?);
         // A ledger that cannot be read is an alarm already.
         let anchors = self.anchors(papers).and_then(|anchors| self.anchor_states(&anchors)).unwrap_or_default();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::{
     App, AppError, Gravity, Listeners, News, Readiness, Unready, What,
@@ -32,6 +33,8 @@ pub(super) struct Tidings {
     outbox: Outbox,
     meter: Meter,
     clock: Arc<dyn Clock>,
+    /// Why the documents on disk were refused, for reports and whoever asks.
+    pub(super) refused: watch::Sender<Option<String>>,
     /// What was last said of each region and of each group's readiness, so that only changes are told.
     said: Mutex<Said>,
 }
@@ -44,7 +47,7 @@ pub(super) struct Said {
     /// By the rounds.
     pub(super) spoken: BTreeMap<GroupName, Spoken>,
     pub(super) store_lost: bool,
-    /// Documents on disk that are not what is watched.
+    /// Documents on disk that only a restart takes up.
     pub(super) differ: Vec<String>,
     figures: BTreeMap<GroupName, GroupFigures>,
 }
@@ -63,7 +66,8 @@ impl Tidings {
         }
         let meter = Meter::new(env!("CARGO_PKG_VERSION"));
         let outbox = Outbox::open(channels, &app.clock, &meter, Limits::default());
-        Ok(Self { outbox, meter, clock: Arc::clone(&app.clock), said: Mutex::default() })
+        let refused = watch::Sender::new(None);
+        Ok(Self { outbox, meter, clock: Arc::clone(&app.clock), refused, said: Mutex::default() })
     }
 
     /// The figures, as OpenMetrics text.
@@ -79,6 +83,25 @@ impl Tidings {
     /// The figures.
     pub(super) fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// Drops what was said of a group that is in no document any more.
+    pub(super) fn forget(&self, group: &GroupName) {
+        self.said(|said| {
+            said.down.retain(|(known, _), _| known != group);
+            said.proposed.remove(group);
+            said.ready.remove(group);
+            said.spoken.remove(group);
+        });
+        self.forget_figures(group);
+    }
+
+    /// Drops a group's figures: they are taken down anew.
+    pub(super) fn forget_figures(&self, group: &GroupName) {
+        self.said(|said| {
+            said.figures.remove(group);
+        });
+        self.meter.forget(group);
     }
 
     /// Tells people.
@@ -122,6 +145,7 @@ impl Tidings {
             | What::TakenOver(_)
             | What::Rested(..)
             | What::NotTakenOver(..)
+            | What::Watched { .. }
             | What::Drill(_) => {}
         }
     }

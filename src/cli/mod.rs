@@ -31,6 +31,7 @@ mod plan;
 mod progress;
 mod readiness;
 mod record;
+mod replay;
 mod run;
 mod runbook;
 mod schema;
@@ -133,6 +134,7 @@ enum Verb {
     Readiness(readiness::Args),
     Stop(stop::Args),
     Serve(serve::Args),
+    Replay(replay::Args),
     Heartbeat(heartbeat::Args),
     Evidence(evidence::Args),
     Incident(incident::Args),
@@ -213,6 +215,7 @@ async fn act(verb: Verb, desk: &Desk) -> Result<Exit, Complaint> {
         Verb::Status(args) => status::run(args, desk).await,
         Verb::Stop(args) => stop::run(args, desk).await,
         Verb::Serve(args) => serve::run(args, desk).await,
+        Verb::Replay(args) => replay::run(&args, desk),
         Verb::Heartbeat(args) => heartbeat::run(args, desk).await,
         Verb::Evidence(args) => evidence::run(args, desk).await,
         Verb::Incident(args) => incident::run(args, desk).await,

@@ -1,6 +1,6 @@
 //! `lifeboat serve`.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 
@@ -28,10 +28,13 @@ Examples:
   lifeboat serve --observer ams-1                 observe and judge every group in the documents
   lifeboat serve --observer ams-1 --observe-only  one more vantage point; it starts nothing
   lifeboat serve --listen 127.0.0.1:9464          with /livez, /readyz and /metrics
-  lifeboat status orders                          what the observers say, the verdict, and what is held back and why
+  lifeboat serve --record watch.jsonl             keep what was heard, for `lifeboat replay`
+  lifeboat status orders                          what the observers say, and what is held back
 
-Start one at each vantage point, in different places, all with the same --store. Any number of them may judge: the
-store opens one run at a time. Ctrl-C lets a run that is under way come to rest and pauses it.")]
+Start one at each vantage point, in different places, all with the same --store. Any number of
+them may judge: the store opens one run at a time. Ctrl-C lets a run that is under way come to
+rest and pauses it. Documents that change on disk are taken up when they check clean; a change
+that does not is refused as a whole, and `lifeboat status` says so.")]
 pub(super) struct Args {
     /// The observer's name, unique among those of each group; default: the host's.
     #[arg(long, value_name = "NAME")]
@@ -45,6 +48,9 @@ pub(super) struct Args {
     /// Answer /livez, /readyz and /metrics at this address; without it nothing listens.
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
+    /// Append what the judges hear and answer to this file, for `lifeboat replay`.
+    #[arg(long, value_name = "FILE", conflicts_with = "observe_only")]
+    record: Option<PathBuf>,
     /// Write no markers: another process does.
     #[arg(long, conflicts_with = "markers")]
     no_markers: bool,
@@ -66,7 +72,7 @@ pub(super) async fn run(args: Args, desk: &Desk) -> Result<Exit, Complaint> {
         }
     };
     let markers = (!args.no_markers).then_some(args.markers);
-    let serving = Serving { observer, markers, judges: !args.observe_only, listener };
+    let serving = Serving { observer, markers, judges: !args.observe_only, record: args.record, listener };
     let tell: Teller = {
         let screen = Arc::clone(&screen);
         Arc::new(move |news: News| say(&screen, &news))
@@ -119,6 +125,12 @@ fn say(screen: &Screen, news: &News) {
             screen.warn(format_args!("{group}: run {run} came to rest: {how}"));
         }
         What::TakenOver(run) => screen.warn(format_args!("{group}: nobody drives {run} any more; it goes on here")),
+        What::Watched { anew: true } => {
+            screen.warn(format_args!("{group}: its documents changed; its watch begins anew"));
+        }
+        What::Watched { anew: false } => {
+            screen.warn(format_args!("{group}: it is in no document any more; its watch ended"));
+        }
         What::Readiness(found) => readiness::draw(screen, found),
         What::Drill(noted) => drill(screen, group, noted),
         What::NotTakenOver(run, why) => screen.warn(format_args!("{group}: {run} could not be taken over: {why}")),

@@ -58,6 +58,7 @@ mod tests {
             abstains: None,
             probes: Vec::new(),
             markers: Vec::new(),
+            remark: None,
             judged: None,
         }
     }

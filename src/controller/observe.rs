@@ -66,6 +66,8 @@ pub struct Means {
     pub drivers: Drivers,
     /// What the same process judges; published with the reports.
     pub judged: watch::Receiver<Option<Judged>>,
+    /// What the process says of itself; published with the reports.
+    pub remark: watch::Receiver<Option<String>>,
 }
 
 /// What is told.
@@ -326,6 +328,7 @@ impl Observing {
                 .filter_map(|duty| duty.seen.clone())
                 .collect(),
             markers: self.markers.values().cloned().collect(),
+            remark: self.means.remark.borrow().clone(),
             judged: self.means.judged.borrow().clone(),
         }
     }

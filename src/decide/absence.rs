@@ -68,6 +68,7 @@ mod tests {
             abstains: None,
             probes: Vec::new(),
             markers: Vec::new(),
+            remark: None,
             judged: None,
         };
         let (day, hour) = (86_400_u64, 3_600_i64);

@@ -205,6 +205,7 @@ fn play(group: &Group, trace: &mut Trace) -> Option<u64> {
                     abstains: None,
                     probes: seen[observer].values().cloned().collect(),
                     markers: Vec::new(),
+                    remark: None,
                     judged: None,
                 };
                 reports[observer] = Some((report, tick));

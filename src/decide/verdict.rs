@@ -270,6 +270,7 @@ mod tests {
             abstains: None,
             probes: probes.iter().map(|(region, probe, state)| seen(region, probe, *state)).collect(),
             markers: Vec::new(),
+            remark: None,
             judged: None,
         }
     }

@@ -35,6 +35,7 @@ pub(super) struct WatchSeries {
     probe_took: Series<OfProbe, Histogram>,
     store: Series<OfStore, Histogram>,
     reachable: Fraction,
+    refused: Fraction,
     notices: Series<OfNotice, Counter>,
     queued: Series<OfChannel, Fraction>,
 }
@@ -43,6 +44,12 @@ impl WatchSeries {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let reachable = Fraction::default();
         registry.register("store_reachable", "1: the store answered the last time it was asked", reachable.clone());
+        let refused = Fraction::default();
+        registry.register(
+            "documents_refused",
+            "1: the documents on disk do not check, and the ones before them stay in force",
+            refused.clone(),
+        );
         Self {
             observer: Series::register(
                 registry,
@@ -66,6 +73,7 @@ impl WatchSeries {
                 append_buckets,
             ),
             reachable,
+            refused,
             notices: Series::register(registry, "notices", "Notices, by what became of them", None),
             queued: Series::register(registry, "notices_queued", "Notices that wait for their channel", None),
         }
@@ -121,6 +129,11 @@ impl Meter {
     /// Takes down whether the store answers.
     pub fn store(&self, reachable: bool) {
         self.watch.reachable.set(one(reachable));
+    }
+
+    /// Takes down whether the documents on disk were refused.
+    pub fn documents(&self, refused: bool) {
+        self.watch.refused.set(one(refused));
     }
 
     /// Makes a channel known, so that its counters begin at zero and not when the first notice is lost.

@@ -102,6 +102,9 @@ pub struct ObserverReport {
     pub probes: Vec<ProbeSeen>,
     /// Its markers.
     pub markers: Vec<MarkerSeen>,
+    /// What its process says of itself: that documents were refused, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
     /// What the same process judges, where it judges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Judged>,

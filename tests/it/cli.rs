@@ -728,6 +728,8 @@ fn every_verb_has_help_with_examples() {
         "approve",
         "status",
         "stop",
+        "serve",
+        "replay",
         "heartbeat",
         "evidence",
         "evidence show",

@@ -62,6 +62,7 @@ pub(crate) fn everything(meter: &Meter) {
     meter.probed(&fra, &web, true, Duration::from_millis(3));
     meter.appended(Duration::from_millis(2), true);
     meter.store(true);
+    meter.documents(true);
     let peer = "peer".parse().unwrap();
     meter.anchor(&peer, 90, 2);
     meter.anchor_accuses(&peer, false);
@@ -119,6 +120,7 @@ fn the_figures_have_the_names_that_alerts_and_people_know() {
         "probe_duration_seconds",
         "journal_append_duration_seconds",
         "store_reachable",
+        "documents_refused",
         "notices",
     ] {
         assert!(text.contains(&format!("# TYPE lifeboat_{name} ")), "no {name} in\n{text}");
@@ -145,6 +147,7 @@ fn what_alerts_stand_on_is_counted_and_not_only_named() {
         r#"lifeboat_probes_total{region="fra",probe="web",result="healthy"} 1"#,
         r#"lifeboat_journal_append_duration_seconds_count{result="ok"} 1"#,
         "lifeboat_store_reachable 1.0",
+        "lifeboat_documents_refused 1.0",
         "lifeboat_evidence_anchor_age_seconds{anchor=\"peer\"} 90.0",
         "lifeboat_evidence_unanchored_entries{anchor=\"peer\"} 2.0",
         "lifeboat_evidence_anchor_accuses{anchor=\"peer\"} 0.0",

@@ -203,7 +203,7 @@ async fn status_and_a_report_read_each_bundle_of_the_ledger_once() {
             store: None,
         };
         let app = App::open(app::settle(typed, &|_| None).unwrap()).unwrap();
-        App { shelf: Shelf::on(counted), ..app }
+        App { shelf: std::sync::Arc::new(Shelf::on(counted)), ..app }
     };
     let read = || BUNDLES.swap(0, Ordering::SeqCst);
     let (app, group) = (open(), "orders".parse().unwrap());

@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use futures::future::BoxFuture;
 use lifeboat::{
-    app::{App, AppError, FilesAndEnvironment, Request, Settings, Shelf, Tools},
+    app::{App, AppError, FilesAndEnvironment, Request, Settings, Tools},
     model::{Opened, RunKind},
     port::{Clock, Drivers, Health, Prober, Store},
     spec::ProbeSpec,
@@ -118,7 +118,7 @@ pub(super) async fn ask(
 ) -> Result<Opened, String> {
     let tools =
         Tools { secrets: Arc::new(FilesAndEnvironment), clock: Arc::clone(&clock), prober: Arc::new(Looks(hall)) };
-    let app = App { settings, store, clock, tools, shelf: Shelf::default() };
+    let app = App { settings, store, clock, tools, shelf: std::sync::Arc::default() };
     let mut drawn = app.draw(request).await.map_err(|error| words(&error))?;
     drawn.drivers = drivers;
     let seen = app.witness(&drawn, &[]).await.map_err(|error| words(&error))?;

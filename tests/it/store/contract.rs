@@ -307,6 +307,7 @@ pub(super) async fn a_report_replaces_the_observers_last_one(store: &dyn Store) 
         at: at(i64::from(falling)),
         valid_ms: 6000,
         abstains: Some("its own network is cut".into()),
+        remark: None,
         judged: Some(Judged {
             answer: "hold".into(),
             reasons: vec!["automation is Manual".into()],

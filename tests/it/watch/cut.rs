@@ -22,10 +22,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// As long as the partition that a hold-down must outlast.
 const PARTITION: Duration = Duration::from_secs(40);
 /// Its address in the network that joins all of them.
-const PLACES: [(&str, &str); 5] =
+pub(super) const PLACES: [(&str, &str); 5] =
     [("fra", "10.77.0.1"), ("dub", "10.77.0.2"), ("a", "10.77.0.11"), ("b", "10.77.0.12"), ("c", "10.77.0.13")];
 
-fn networks() {
+pub(super) fn networks() {
     for words in ["ip link add bridge type bridge", "ip link set bridge up"] {
         run(words);
     }

@@ -1,8 +1,11 @@
 //! The standing controller, as processes of the real program: observers that probe real servers, judges that start real runs.
 
+mod changed;
 mod cut;
 mod freeze;
 mod frozen;
+mod primaries;
+mod recorded;
 pub(crate) mod told;
 
 use std::{

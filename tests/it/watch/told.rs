@@ -47,7 +47,7 @@ fn an_outage_is_told_and_shows_in_the_figures_while_a_receiver_hangs() {
     let text = fs::read_to_string(&documents).unwrap() + &channel("night", &hook.url("/")) + &channel("dead", &dead);
     fs::write(&documents, text).unwrap();
     let at = SocketAddr::new("127.0.0.1".parse().unwrap(), free_port(&["127.0.0.1".parse().unwrap()]));
-    let _observers = observers_with(&stage, &format!(" --listen {at}"));
+    let observers = observers_with(&stage, &format!(" --listen {at}"));
 
     assert!(get(at, "/livez").starts_with("HTTP/1.1 200"), "{}", get(at, "/livez"));
     assert!(get(at, "/readyz?verbose").contains("[+] store: "), "{}", get(at, "/readyz?verbose"));
@@ -79,12 +79,22 @@ fn an_outage_is_told_and_shows_in_the_figures_while_a_receiver_hangs() {
         assert!(figures.contains(line), "no {line} in\n{figures}");
     }
     assert!(!figures.contains("lifeboat_lease_held{"), "nobody has to hold it: {figures}");
-    // Documents that say something else: it goes on, and says that it does not watch them.
+    // Documents that say something else: they are taken up.
     let text = fs::read_to_string(&documents).unwrap();
     fs::write(&documents, text.replace("recoveryTimeSeconds: 300", "recoveryTimeSeconds: 301")).unwrap();
-    await_until("documents that changed", LIMIT, || {
-        let ready = get(at, "/readyz?verbose");
-        ready.starts_with("HTTP/1.1 200") && ready.contains("[+] watched: ProtectionGroup/orders changed on disk")
+    await_until("a watch of documents that changed", LIMIT, || {
+        observers
+            .iter()
+            .all(|observer| observer.output().contains("orders: its documents changed; its watch begins anew"))
+    });
+    let ready = get(at, "/readyz?verbose");
+    assert!(ready.contains("[+] watched: what is watched is what the documents say"), "{ready}");
+    // Channels are opened once.
+    let more = fs::read_to_string(&documents).unwrap() + &channel("third", &hook.url("/third"));
+    fs::write(&documents, more).unwrap();
+    await_until("a channel that only a restart opens", LIMIT, || {
+        get(at, "/readyz?verbose")
+            .contains("[+] watched: NotificationChannel/third changed on disk: restart this process")
     });
     // Documents that became wrong: it cannot do its work, and says why.
     fs::write(&documents, "kind: Nonsense\n").unwrap();
@@ -162,6 +172,7 @@ async fn an_observer_that_has_not_reported_for_a_day_is_named_apart() {
             abstains: None,
             probes: Vec::new(),
             markers: Vec::new(),
+            remark: None,
             judged: None,
         };
         app.store.publish(&report).await.unwrap();

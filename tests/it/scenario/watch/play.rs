@@ -78,12 +78,15 @@ fn begin(scene: &Arc<Scene>, name: &str, judges: bool, group: &Group, regions: &
     let clock = scene.clock(name);
     let store: Arc<dyn Store> = Arc::new(StoreLink { process: name.to_owned(), hall: Arc::clone(&scene.hall) });
     let (judged, heard) = watch::channel(None);
+    // Nobody writes documents here.
+    let (_nobody, remark) = tokio::sync::watch::channel(None);
     let means = Means {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
         prober: Arc::new(Eyes { observer: name.to_owned(), scene: Arc::clone(scene) }),
         drivers: Drivers::default(),
         judged: heard,
+        remark,
     };
     let heart = Heart {
         group: group.clone(),
@@ -101,6 +104,7 @@ fn begin(scene: &Arc<Scene>, name: &str, judges: bool, group: &Group, regions: &
         let (scene, name) = (Arc::clone(scene), name.to_owned());
         tasks.push(Tied::start(async move {
             let mut told = |said: Said<'_>| match said {
+                Said::Looked(_) => {}
                 Said::Judged(judged) => scene.say(&name, &in_words(judged)),
                 Said::Starting(order) => {
                     scene.say(&name, &format!("fails over from {} to {}", order.source, order.destination));
