@@ -9,13 +9,14 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use lifeboat::{
-    port::{Health, Prober, Ready},
+    controller::Rota,
+    port::{Prober, Ready},
     probe::Probes,
     spec::{ProbeSpec, SecretRef},
 };
 use serde_json::json;
-use tokio::sync::mpsc;
 
 use crate::{Figure, THRESHOLD};
 
@@ -130,18 +131,58 @@ impl lifeboat::port::Secrets for NoSecrets {
     }
 }
 
-/// One probe that ended.
-struct Ended {
+/// The probes of one process, begun when the rota of an observer says so.
+struct Rounds {
+    rota: Rota,
+    ready: Vec<Arc<dyn Ready>>,
+    falling: Vec<u32>,
+    flight: FuturesUnordered<BoxFuture<'static, Landed>>,
+    start: Instant,
+    period: Duration,
+}
+
+/// One probe that came back.
+struct Landed {
+    index: usize,
+    begun: Duration,
+    late: bool,
     serves: bool,
-    missed: u64,
-    /// The third bad one in a row, and when.
-    fell: Option<u64>,
+}
+
+impl Rounds {
+    /// Until the next probe is back. Gives it, and when it is the third bad one in a row, the time.
+    async fn next(&mut self) -> (Landed, Option<u64>) {
+        loop {
+            let now = self.start.elapsed();
+            while let Some((index, late)) = self.rota.take(now) {
+                let ready = Arc::clone(&self.ready[index]);
+                let late = late >= self.period / 10;
+                self.flight.push(
+                    async move {
+                        let serves = ready.probe().await.serves();
+                        Landed { index, begun: now, late, serves }
+                    }
+                    .boxed(),
+                );
+            }
+            let due = self.rota.next().unwrap_or(now + self.period);
+            let landed = tokio::select! {
+                Some(landed) = self.flight.next() => landed,
+                () = tokio::time::sleep_until((self.start + due).into()) => continue,
+            };
+            self.rota.back(landed.index, landed.begun, self.period, self.start.elapsed());
+            let falling = &mut self.falling[landed.index];
+            *falling = if landed.serves { 0 } else { *falling + 1 };
+            let fell = (*falling == THRESHOLD).then(now_micros);
+            return (landed, fell);
+        }
+    }
 }
 
 /// `ADDRESS KIND TARGETS PERIOD TIMEOUT SPAN WATCH`, times in milliseconds.
 pub(crate) fn run(words: &[String]) {
     let millis = |at: usize| Duration::from_millis(words[at].parse().expect("milliseconds"));
-    let (address, kind, targets) = (&words[0], words[1].as_str(), words[2].parse::<u32>().expect("a number"));
+    let (address, kind, targets) = (&words[0], words[1].as_str(), words[2].parse::<usize>().expect("a number"));
     let (period, span, watch) = (millis(3), millis(5), millis(6));
     let mut spec = json!({"name": "edge", "timeoutMs": words[4].parse::<u64>().expect("milliseconds")});
     if kind == "tcp" {
@@ -153,31 +194,25 @@ pub(crate) fn run(words: &[String]) {
     let prober = Arc::new(Probes::new(Arc::new(NoSecrets)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let (ended, mut all) = mpsc::unbounded_channel();
-        let start = Instant::now() + Duration::from_millis(200);
-        for number in 0..targets {
-            let ready = Arc::clone(&prober).prepare(&spec);
-            tokio::spawn(standing(ready, start + period * number / targets, period, ended.clone()));
-        }
+        let mut rounds = Rounds {
+            rota: Rota::new("bench", &vec![period; targets], Duration::ZERO),
+            ready: (0..targets).map(|_| Arc::clone(&prober).prepare(&spec)).collect(),
+            falling: vec![0; targets],
+            flight: FuturesUnordered::new(),
+            start: Instant::now(),
+            period,
+        };
         let pid = std::process::id();
         // The first period opens files and memory.
-        let mut seen = Figure::default();
-        let begin = start + period;
-        tokio::time::sleep_until(begin.into()).await;
-        while all.try_recv().is_ok() {}
-        let cpu = cpu_seconds(pid);
-        let until = tokio::time::sleep_until((begin + span).into());
-        tokio::pin!(until);
-        loop {
-            tokio::select! {
-                () = &mut until => break,
-                probe = all.recv() => {
-                    let probe: Ended = probe.expect("a probe");
-                    seen.probes += 1;
-                    seen.failed += u64::from(!probe.serves);
-                    seen.missed += probe.missed;
-                }
-            }
+        while rounds.start.elapsed() < period {
+            rounds.next().await;
+        }
+        let (mut seen, begin, cpu) = (Figure::default(), Instant::now(), cpu_seconds(pid));
+        while begin.elapsed() < span {
+            let (landed, _) = rounds.next().await;
+            seen.probes += 1;
+            seen.failed += u64::from(!landed.serves);
+            seen.missed += u64::from(landed.late);
         }
         let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds(pid) - cpu);
         println!("{} {} {} {seconds} {cpu} {}", seen.probes, seen.failed, seen.missed, memory_bytes(pid));
@@ -185,7 +220,7 @@ pub(crate) fn run(words: &[String]) {
         let watching = async {
             let mut left = targets;
             while left > 0 {
-                if let Some(at) = all.recv().await.expect("a probe").fell {
+                if let (_, Some(at)) = rounds.next().await {
                     println!("fell {at}");
                     left -= 1;
                 }
@@ -194,29 +229,4 @@ pub(crate) fn run(words: &[String]) {
         let _late = tokio::time::timeout(watch, watching).await;
     });
     runtime.shutdown_background();
-}
-
-/// Probes one target once a period, for ever.
-async fn standing(ready: Arc<dyn Ready>, first: Instant, period: Duration, ended: mpsc::UnboundedSender<Ended>) {
-    let (mut due, mut falling) = (first, 0_u32);
-    loop {
-        tokio::time::sleep_until(due.into()).await;
-        let mut missed = u64::from(due.elapsed() >= period / 10);
-        let found = ready.probe().await;
-        let serves = match found {
-            Health::Healthy { .. } | Health::Degraded { .. } => true,
-            Health::Unhealthy { .. } | Health::Silent { .. } => false,
-        };
-        falling = if serves { 0 } else { falling + 1 };
-        due += period;
-        // Turns that passed while it ran.
-        while due + period < Instant::now() {
-            due += period;
-            missed += 1;
-        }
-        let fell = (falling == THRESHOLD).then(now_micros);
-        if ended.send(Ended { serves, missed, fell }).is_err() {
-            return;
-        }
-    }
 }

@@ -4,7 +4,7 @@
 //! earlier one. It promises that what is entered was signed by that person, and is about the record that the ledger holds. A crash in
 //! the middle means that nothing was entered.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{App, AppError};
 use crate::{
@@ -46,7 +46,7 @@ impl App {
         if !self.settings.ledger_folder().exists() {
             return Ok(found);
         }
-        let mut key = String::new();
+        let (mut key, mut anchors) = (String::new(), BTreeMap::new());
         for entered in self.reading()?.entries() {
             match &entered.entry.what {
                 What::LedgerOpened { record_key: named, .. }
@@ -55,8 +55,17 @@ impl App {
                 }
                 What::RunClosed { run: closed, record: Some(record), .. } if closed == run => {
                     let (key, checkpoint) = (format!("record key {key}"), String::new());
-                    found.signature = Some(Signature { key, entry: entered.index, checkpoint });
+                    let anchors = Vec::new();
+                    found.signature = Some(Signature { key, entry: entered.index, checkpoint, anchors });
                     found.record = Some(record.sha256.clone());
+                }
+                // A head of this size has all entries before it.
+                What::Anchored(anchored)
+                    if found.signature.as_ref().is_some_and(|signature| anchored.size > signature.entry) =>
+                {
+                    anchors.entry(anchored.anchor.clone()).or_insert_with(|| {
+                        format!("{} {} since {:.0}", anchored.how, anchored.anchor, anchored.anchored_at)
+                    });
                 }
                 What::SignedOff(sign_off) if sign_off.run == *run => {
                     found.sign_offs.retain(|earlier| earlier.by != sign_off.by);
@@ -67,6 +76,7 @@ impl App {
         }
         if let Some(signature) = &mut found.signature {
             signature.checkpoint = self.checkpoint()?;
+            signature.anchors = anchors.into_values().collect();
         }
         Ok(found)
     }

@@ -42,3 +42,4 @@ pub use listen::Listener;
 pub use observe::{Heart, Means, Pulse, Told, observe};
 pub use recording::{Charge, Entry, Line, Recorder, Truth, World};
 pub use replay::{Replayed, replay};
+pub use rota::Rota;

@@ -80,6 +80,8 @@ pub struct Signature {
     pub entry: u64,
     /// The checkpoint that covers it: size and root.
     pub checkpoint: String,
+    /// What had a checkpoint over it outside this machine first, each anchor once: how, which, since when.
+    pub anchors: Vec<String>,
 }
 
 /// What a report is made with, beside the record.

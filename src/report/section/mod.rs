@@ -8,7 +8,7 @@ mod programme;
 mod scope;
 
 use super::{
-    Keeping, amount,
+    Keeping, Terms, amount,
     sheet::{Fact, Material, NOT_MEASURED, NOT_RECORDED, Section, facts, table, text, title},
 };
 pub(super) use measured::{Found, loss, time};
@@ -95,9 +95,17 @@ pub(super) fn cover(material: &Material<'_>) -> Vec<Fact> {
         ("Signature", terms.signature.map_or_else(unsigned, |signature| signature.key.clone())),
         ("Ledger entry", terms.signature.map_or_else(|| NOT_RECORDED.into(), |signature| signature.entry.to_string())),
         ("Checkpoint", terms.signature.map_or_else(|| NOT_RECORDED.into(), |signature| signature.checkpoint.clone())),
-        ("Anchor outside this machine", NOT_RECORDED.to_owned()),
+        ("Anchor outside this machine", anchored(terms)),
     ];
     rows.into_iter().map(|(name, value)| Fact { name: name.into(), value }).collect()
+}
+
+fn anchored(terms: &Terms<'_>) -> String {
+    match terms.signature {
+        None => NOT_RECORDED.to_owned(),
+        Some(signature) if signature.anchors.is_empty() => "none: the record is known to this machine alone".to_owned(),
+        Some(signature) => signature.anchors.join("; "),
+    }
 }
 
 fn keeping(keeping: Keeping) -> &'static str {

@@ -103,8 +103,13 @@ fn a_witness_cosigns_each_checkpoint_and_go_verifies_what_it_gave() {
     let first = stage.run("evidence anchor -o json").with(0).json();
     assert_eq!((&first["anchors"][0]["anchored"], &first["anchors"][0]["size"]), (&json!(true), &json!(3)));
     stage.run(DRILL).with(0);
+    let cover =
+        |run: &str, words: &str| drop(stage.run(&format!("evidence report {run} --format markdown")).says(words));
+    cover("orders-1", "witness peer since ");
+    cover("orders-2", "none: the record is known to this machine alone");
     // The first anchor's entry and the second drill's two.
     stage.run("evidence anchor peer").with(0).says("has 6 entries");
+    cover("orders-2", "witness peer since ");
     let checked = stage.run("evidence verify -o json").with(0).json();
     assert_eq!((&checked["receipts"], &checked["remembered"], &checked["flaws"]), (&json!(2), &json!(6), &json!([])));
     stage.run("evidence verify").with(0).says("6 entries are known elsewhere");

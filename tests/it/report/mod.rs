@@ -182,8 +182,12 @@ pub(crate) fn sign_off(by: &str, opinion: Opinion) -> SignOff {
 fn a_report_is_a_draft_until_its_record_is_entered_and_somebody_else_accepted_it() {
     let controls = app::controls(None).unwrap();
     let redacted = Redacted::of(&story::switchover()).unwrap();
-    let signature =
-        Signature { key: "orders-ledger SHA256:abc".into(), entry: 41, checkpoint: "42 entries, root q6XV".into() };
+    let signature = Signature {
+        key: "orders-ledger SHA256:abc".into(),
+        entry: 41,
+        checkpoint: "42 entries, root q6XV".into(),
+        anchors: vec!["witness peer since 2026-03-01T12:00:00Z".into()],
+    };
     for (name, format) in ALL {
         if matches!(format, Format::Junit | Format::OscalActions) {
             continue;

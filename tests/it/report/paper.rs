@@ -14,7 +14,12 @@ use super::story;
 use crate::servers::reader::{self, Said};
 
 fn signature() -> Signature {
-    Signature { key: "orders-ledger SHA256:abc".into(), entry: 41, checkpoint: "42 entries, root q6XV".into() }
+    Signature {
+        key: "orders-ledger SHA256:abc".into(),
+        entry: 41,
+        checkpoint: "42 entries, root q6XV".into(),
+        anchors: vec!["witness peer since 2026-03-01T12:00:00Z".into()],
+    }
 }
 
 fn bytes(record: &Record, signature: Option<&Signature>) -> Vec<u8> {
