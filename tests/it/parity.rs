@@ -100,7 +100,8 @@ async fn a_door_a_log_and_an_older_limit_that_one_server_has_alone_are_named() {
     let shared = pair.psql(Node::Dub, "SHOW hba_file");
     let own = pair.folder().join("dub/pg_hba.conf");
     let rules = fs::read_to_string(shared.trim()).unwrap();
-    fs::write(&own, format!("{rules}\nhost all all 10.9.0.0/16 trust\n")).unwrap();
+    let ldap = "host all all 10.8.0.0/16 ldap ldapserver=127.0.0.1 ldapbasedn=x ldapbinddn=y ldapbindpasswd=hush-4711";
+    fs::write(&own, format!("{rules}\nhost all all 10.9.0.0/16 trust\n{ldap}\n")).unwrap();
     fs::set_permissions(&own, fs::Permissions::from_mode(0o644)).unwrap();
     let conf = pair.folder().join("dub/postgresql.conf");
     let text = fs::read_to_string(&conf).unwrap();
@@ -111,15 +112,23 @@ async fn a_door_a_log_and_an_older_limit_that_one_server_has_alone_are_named() {
     pair.await_streaming(Node::Dub);
     let checks = compare(&parity, json!({})).await;
     let door = "dub alone has: host all all 10.9.0.0 255.255.0.0 trust";
-    assert_eq!(found(&checks, Control::Access, "pg_hba.conf"), (ControlState::Fail, door));
+    let (state, why) = found(&checks, Control::Access, "pg_hba.conf");
+    assert!(state == ControlState::Fail && why.contains(door) && why.contains("ldapbindpasswd=[REDACTED]"), "{why}");
+    assert!(!format!("{checks:?}").contains("hush-4711"), "a password of the access list is told");
     let (state, why) = found(&checks, Control::Logging, "log settings");
     assert!(state == ControlState::Fail && why.contains("dub alone has: log_connections = on"), "{why}");
     assert_eq!(found(&checks, Control::Capacity, "max_connections").0, ControlState::Pass, "more room is no loss");
 
     // The door is meant, for a while.
-    let meant = |until| json!({"exceptions": [{"control": "Access", "containing": "10.9.0.0", "reason": "its own network", "until": until}]});
+    let meant = |until| {
+        json!({"exceptions": [
+            {"control": "Access", "containing": "10.9.0.0", "reason": "its own network", "until": until},
+            {"control": "Access", "containing": "10.8.0.0", "reason": "its own directory"},
+        ]})
+    };
     let checks = compare(&parity, meant("2026-11-29")).await;
-    assert_eq!(found(&checks, Control::Access, "pg_hba.conf").0, ControlState::Pass);
+    let (state, why) = found(&checks, Control::Access, "pg_hba.conf");
+    assert_eq!(state, ControlState::Pass, "{why}");
     let checks = compare(&parity, meant("2026-11-28")).await;
     assert_eq!(found(&checks, Control::Access, "pg_hba.conf").0, ControlState::Fail);
 

@@ -120,7 +120,8 @@ fn rule(row: &Row) -> Result<String, Error> {
     }
     let word = |name: &str| row.try_get::<_, Option<String>>(name);
     let list = |name: &str| row.try_get::<_, Option<Vec<String>>>(name).map(|all| all.map(|all| all.join(",")));
-    let options = row.try_get::<_, Vec<String>>("options")?.join(" ");
+    let options = row.try_get::<_, Vec<String>>("options")?;
+    let options = options.iter().map(|option| shown(option)).collect::<Vec<_>>().join(" ");
     let words = [
         word("type")?,
         list("database")?,
@@ -131,6 +132,14 @@ fn rule(row: &Row) -> Result<String, Error> {
         Some(options).filter(|options| !options.is_empty()),
     ];
     Ok(words.into_iter().flatten().collect::<Vec<_>>().join(" "))
+}
+
+/// An option of a rule. Those that hold a password (`ldapbindpasswd`, `radiussecrets`) are told without it: what is told is kept.
+fn shown(option: &str) -> String {
+    match option.split_once('=') {
+        Some((name, _)) if name.contains("passw") || name.contains("secret") => format!("{name}=[REDACTED]"),
+        Some(_) | None => option.to_owned(),
+    }
 }
 
 fn roles(rows: &[Row]) -> Result<[Reading; 2], Error> {
@@ -164,4 +173,21 @@ fn about(row: &Row) -> Result<[Reading; 2], Error> {
     let held = Held::Version { parts, said: format!("PostgreSQL {major}.{minor}") };
     let room = Held::Amount { amount: u64::try_from(room).unwrap_or(0), unit: "connections" };
     Ok([Reading::new(Control::Version, SERVER, held), Reading::new(Control::Capacity, ROOM, room)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_password_in_an_access_list_is_not_told() {
+        for (option, told) in [
+            ("ldapbindpasswd=hunter2", "ldapbindpasswd=[REDACTED]"),
+            ("radiussecrets=\"a\",\"b=c\"", "radiussecrets=[REDACTED]"),
+            ("map=people", "map=people"),
+            ("clientcert=verify-full", "clientcert=verify-full"),
+        ] {
+            assert_eq!(shown(option), told);
+        }
+    }
 }
