@@ -16,7 +16,8 @@
 //! 6. **Settle.** Done, certainly not applied (another try, or not), or unknown. After unknown the only next act is to
 //!    observe; what stays unknown waits for a person.
 //! 7. **Rest.** The run closes, or it pauses and says what would let it go on. [`evidence::Record`] is made from the journal
-//!    alone: phases of the recovery time, estimated and measured loss, persons, exceptions.
+//!    alone: phases of the recovery time, estimated and measured loss, persons, exceptions. A drill compares the controls of both
+//!    regions last ([`decide::parity`]), and the record says what differs.
 //!
 //! Before its first act, and when it is closed, the run is entered into the signed ledger ([`store::ledger`], its entries
 //! [`evidence::statement`]); a ledger that cannot be written stops everything but a real failover.
@@ -35,7 +36,7 @@
 //! | 6 | [`app`] | settings, wiring, the flows that faces share: the composition root |
 //! | 5 | [`controller`] | the standing loops: observe, listen, judge, propose or start; drills on schedule |
 //! | 4 | [`manifest`], [`engine`], [`probe`], [`driver`], [`store`], [`notify`], [`report`], [`anchor`] | workers |
-//! | 3 | [`decide`], [`evidence`], [`net`], [`meter`] | judgement and proof, both pure; connections that drivers, probes and anchors share; figures |
+//! | 3 | [`decide`], [`evidence`], [`net`], [`meter`] | judgement and proof, both pure; connections and programs that drivers, probes and anchors share; figures |
 //! | 2 | [`port`] | the traits to the outside |
 //! | 1 | [`spec`] | what documents say, as typed; also the custom resources and the JSON schemas |
 //! | 0 | [`model`] | words: checked types, events, and the run that folds them |

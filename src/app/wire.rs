@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{AppError, error::whole};
 use crate::{
     driver::{aftermath, awaiting, command, fake, http, parity, postgres, rfc2136, s3, wait},
-    model::{Capability, Group, Plan, TargetName, TargetRef, Verb},
+    model::{Capability, Group, Plan, TargetRef, Verb},
     port::{Catalog, Clock, Descriptor, Driver, Drivers, Prober, Secrets, Touches},
     probe::Probes,
 };
@@ -125,15 +125,10 @@ impl Tools {
         }
         if plan.steps.iter().any(|step| step.verb == Verb::DrillParity) {
             let targets = real.unwrap_or_else(|| drivers.targets.clone());
-            let parity = self.parity(targets.into_iter().collect());
+            let parity = parity::Parity::new(targets.into_iter().collect(), Arc::clone(&self.prober));
             let _first = drivers.general.insert(Verb::DrillParity, Arc::new(parity));
         }
         Ok(())
-    }
-
-    /// What compares the controls of these targets.
-    pub(super) fn parity(&self, targets: Vec<(TargetName, Arc<dyn Driver>)>) -> parity::Parity {
-        parity::Parity::new(targets, Arc::clone(&self.prober))
     }
 
     /// Opens the drivers of a group's targets.

@@ -333,7 +333,7 @@ fn estimates(run: &Run, events: &[Event]) -> Vec<Estimate> {
 fn parity(run: &Run) -> Vec<ControlCheck> {
     let steps = run.plan().steps.iter().zip(&run.steps).filter(|(step, _)| step.verb == Verb::DrillParity);
     let checks = steps.filter_map(|(_, state)| match state {
-        StepState::Done { output, .. } => output.get("checks").cloned(),
+        StepState::Done { output, .. } => output.get(ControlCheck::CHECKS).cloned(),
         _ => None,
     });
     checks.filter_map(|checks| serde_json::from_value::<Vec<ControlCheck>>(checks).ok()).flatten().collect()

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     model::{
-        Capability, DrillPolicy, Effect, Isolation, LeftOut, OnFailure, Plan, PlanStep, Retry, StepIndex, StepName,
-        TargetName, Verb,
+        Capability, ControlCheck, DrillPolicy, Effect, Isolation, LeftOut, OnFailure, Plan, PlanStep, Retry, StepIndex,
+        StepName, TargetName, Verb,
     },
     port::Catalog,
     spec::{DrillsSpec, IsolatedSpec, ProtectionGroupSpec, RegionSpec, RunbookSpec, StepSpec},
@@ -126,7 +126,7 @@ pub fn compare_controls(plan: &mut Plan, group: &ProtectionGroupSpec) {
     let Some(mut step) = look(Verb::DrillParity, "parity", plan, &[]) else { return };
     // The run goes by what was declared when it was opened, whoever resumes it.
     if let Some(Ok(controls)) = group.controls.as_ref().map(serde_json::to_value) {
-        step.with.insert("controls".into(), controls);
+        step.with.insert(ControlCheck::DECLARED.into(), controls);
     }
     plan.steps.push(step);
 }

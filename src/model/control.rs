@@ -172,6 +172,11 @@ pub struct ControlCheck {
 }
 
 impl ControlCheck {
+    /// Where the step `drill.parity` keeps its checks: a list in its output.
+    pub const CHECKS: &'static str = "checks";
+    /// Where that step has what the group declares: a parameter.
+    pub const DECLARED: &'static str = "controls";
+
     /// `orders-db: pg_hba.conf`, or the subject alone.
     pub fn what(&self) -> String {
         match &self.target {

@@ -182,6 +182,20 @@ pub enum Observed {
     },
 }
 
+impl Observed {
+    /// What came of an act that is but another look: where all is so, it is done.
+    pub fn looked(self) -> Attempt {
+        match self {
+            Self::Already { facts, output } => Attempt::Applied { output, facts },
+            Self::Refused { expected, found, .. } => {
+                Attempt::NotApplied { why: format!("expected {expected}, found {found}"), retry: false }
+            }
+            Self::Ready { .. } => Attempt::NotApplied { why: "there is nothing to do".into(), retry: false },
+            Self::Unknown { why } => Attempt::Unknown { why },
+        }
+    }
+}
+
 /// What an act did.
 #[expect(clippy::large_enum_variant, reason = "the large variant is the usual one; there are few of them at a time")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

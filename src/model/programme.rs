@@ -153,7 +153,7 @@ pub enum ParityAsked {
     /// No control differs. One that was not checked does not count against it.
     #[default]
     NoFail,
-    /// Controls were compared, every one that was declared or told was checked, and none differs.
+    /// Every control there is was compared and checked, and none differs: one of which nothing is told or declared is not checked.
     AllChecked,
 }
 

@@ -73,14 +73,7 @@ impl Driver for Aftermath {
             if !permit.live() {
                 return Attempt::NotApplied { why: "the lease was lost before the look".into(), retry: false };
             }
-            match self.look(call).await {
-                Observed::Already { facts, output } => Attempt::Applied { output, facts },
-                Observed::Refused { expected, found, .. } => {
-                    Attempt::NotApplied { why: format!("expected {expected}, found {found}"), retry: false }
-                }
-                Observed::Ready { .. } => Attempt::NotApplied { why: "there is nothing to do".into(), retry: false },
-                Observed::Unknown { why } => Attempt::Unknown { why },
-            }
+            self.look(call).await.looked()
         })
     }
 

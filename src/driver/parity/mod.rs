@@ -17,7 +17,7 @@ use jiff::{civil::Date, tz::TimeZone};
 use serde_json::{Map, json};
 use tokio::time::timeout;
 
-pub use self::params::{CHECKS, CONTROLS, descriptor};
+pub use self::params::descriptor;
 use crate::{
     decide::parity::{Comparison, Read},
     model::{Attempt, ControlCheck, Endpoint, Facts, Observed, RegionName, TargetName, Verb},
@@ -94,7 +94,7 @@ impl Parity {
         match compared {
             Ok(checks) => Observed::Already {
                 facts: Facts::default(),
-                output: Map::from_iter([(CHECKS.to_owned(), json!(checks))]),
+                output: Map::from_iter([(ControlCheck::CHECKS.to_owned(), json!(checks))]),
             },
             Err(_elapsed) => {
                 Observed::Unknown { why: format!("no comparison within {:.0} s", call.timeout.as_secs_f64()) }
@@ -121,12 +121,7 @@ impl Driver for Parity {
             if !permit.live() {
                 return Attempt::NotApplied { why: "the lease was lost before the look".into(), retry: false };
             }
-            match self.look(call).await {
-                Observed::Already { facts, output } => Attempt::Applied { output, facts },
-                Observed::Refused { found, .. } => Attempt::NotApplied { why: found, retry: false },
-                Observed::Ready { .. } => Attempt::NotApplied { why: "there is nothing to do".into(), retry: false },
-                Observed::Unknown { why } => Attempt::Unknown { why },
-            }
+            self.look(call).await.looked()
         })
     }
 

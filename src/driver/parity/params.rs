@@ -5,15 +5,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::{
-    model::{Effect, Verb},
+    model::{ControlCheck, Effect, Verb},
     port::{Descriptor, Touches},
     spec::ControlsSpec,
 };
-
-/// What the group declares, beside what drivers tell: a [`ControlsSpec`].
-pub const CONTROLS: &str = "controls";
-/// The list of checks in the step's output.
-pub const CHECKS: &str = "checks";
 
 static PARITY: Descriptor = Descriptor {
     verb: Verb::DrillParity,
@@ -25,7 +20,7 @@ static PARITY: Descriptor = Descriptor {
     expected: Duration::from_millis(500),
     timeout: Duration::from_mins(1),
     attempts: 1,
-    outputs: &[CHECKS],
+    outputs: &[ControlCheck::CHECKS],
     check,
 };
 
@@ -36,8 +31,8 @@ pub fn descriptor(verb: Verb) -> Option<&'static Descriptor> {
 
 /// What is declared.
 pub(super) fn parse(with: &Map<String, Value>) -> Result<ControlsSpec, String> {
-    let declared = with.get(CONTROLS).cloned().map(serde_json::from_value).transpose();
-    declared.map(Option::unwrap_or_default).map_err(|error| format!("`{CONTROLS}`: {error}"))
+    let declared = with.get(ControlCheck::DECLARED).cloned().map(serde_json::from_value).transpose();
+    declared.map(Option::unwrap_or_default).map_err(|error| format!("`{}`: {error}", ControlCheck::DECLARED))
 }
 
 fn check(with: &Map<String, Value>) -> Result<(), String> {
