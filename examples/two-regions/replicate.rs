@@ -59,27 +59,37 @@ pub(crate) async fn run(ports: &Ports) -> Result<(), Failure> {
 
 type Store = (Client, &'static str);
 
+/// Reads the markers before it looks for data, and writes them after it: what a marker's time vouches for is there when the marker is. A
+/// provider's replication promises no order, and a marker may then be ahead of objects by as much as it lets them wait.
 async fn round(source: &Store, ports: &Ports, to: Place, direction: &mut Direction) -> Result<(), Failure> {
     let (client, bucket) = source;
-    let data = client.list_objects_v2().bucket(*bucket).prefix(DATA).set_start_after(direction.last.clone());
-    let data = data.send().await?;
     let markers = client.list_objects_v2().bucket(*bucket).prefix(MARKERS).send().await?;
     let etags: BTreeMap<String, String> =
         markers.contents().iter().filter_map(|m| Some((m.key()?.to_owned(), m.e_tag()?.to_owned()))).collect();
     let changed = etags.iter().filter(|(key, etag)| direction.markers.get(*key) != Some(*etag));
+    let markers = read_all(source, changed.map(|(key, _)| key.clone()).collect()).await?;
+    let data = client.list_objects_v2().bucket(*bucket).prefix(DATA).set_start_after(direction.last.clone());
+    let data = data.send().await?;
     let data: Vec<String> = data.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect();
-    let wanted: Vec<String> = changed.map(|(key, _)| key.clone()).chain(data.iter().cloned()).collect();
+    let last = data.last().cloned();
+    let objects = read_all(source, data).await?;
     // What is read now appears later, as it is now.
-    let read = stream::iter(wanted).map(|key| async move { read(source, key).await }).buffered(ABREAST);
-    let read: Vec<Object> = read.try_collect().await?;
     time::sleep(DELAY).await;
-    let written = stream::iter(read).map(|object| async move { write(ports, to, object).await }).buffered(ABREAST);
-    let written: Vec<Result<(), Failure>> = written.collect().await;
-    if written.iter().all(Result::is_ok) {
-        direction.last = data.last().cloned().or(direction.last.take());
+    if write_all(ports, to, objects).await && write_all(ports, to, markers).await {
+        direction.last = last.or(direction.last.take());
         direction.markers = etags;
     }
     Ok(())
+}
+
+async fn read_all(source: &Store, keys: Vec<String>) -> Result<Vec<Object>, Failure> {
+    stream::iter(keys).map(|key| async move { read(source, key).await }).buffered(ABREAST).try_collect().await
+}
+
+/// Whether all were written.
+async fn write_all(ports: &Ports, to: Place, objects: Vec<Object>) -> bool {
+    let written = stream::iter(objects).map(|object| async move { write(ports, to, object).await }).buffered(ABREAST);
+    written.collect::<Vec<_>>().await.iter().all(Result::is_ok)
 }
 
 struct Object {

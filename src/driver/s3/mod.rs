@@ -2,7 +2,8 @@
 //!
 //! Lifeboat keeps its own objects under `.lifeboat/` in each bucket (the marker of the primary, heartbeats, probes, what a reverse
 //! replaced); they are never counted or copied as data, except the heartbeats, which whatever replicates the bucket must
-//! replicate too: they measure the loss when the source is dead.
+//! replicate too: they measure the loss when the source is dead. Replication of object stores promises no order (Amazon S3 user guide,
+//! "Replicating objects"): where a heartbeat overtakes older objects, more was lost than is stated, by as much as they waited.
 //!
 //! Promises: a fence is proven by a refused write; a copy is checked by content; a bucket that is silent is unknown, one that
 //! refuses the connection is down. See `observe` for the roles, `operation` for the order of each act and for what a crash in its
