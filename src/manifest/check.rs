@@ -27,11 +27,14 @@ mod watch;
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 pub use address::region_of;
 pub(super) use graph::Graph;
 pub(super) use limit::written_limit;
 
 use super::{
+    bounds,
     code::Code,
     document::{Document, Documents, Kind},
     finding::{Finding, tidy},
@@ -49,12 +52,14 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
     let world = World { documents, catalog, regions: documents.regions_by_name() };
     for document in &documents.regions {
         let mut notes = Notes { document, findings: &mut findings };
+        notes.long_lists();
         region::check(&mut notes);
         secret::check(&mut notes);
     }
     region::check_overlaps(documents, &mut findings);
     for document in &documents.groups {
         let mut notes = Notes { document, findings: &mut findings };
+        notes.long_lists();
         group::check(&world, &mut notes);
         watch::check(&world, &mut notes);
         target::check(&document.spec, &mut notes);
@@ -72,11 +77,14 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
     for document in &documents.runbooks {
         let mut notes = Notes { document, findings: &mut findings };
         let uses = uses.get(&document.name).map_or(&[][..], Vec::as_slice);
+        notes.long_lists();
         runbook::check(&world, uses, &mut notes);
         secret::check(&mut notes);
     }
     for document in &documents.schedules {
-        schedule::check(&world, &mut Notes { document, findings: &mut findings });
+        let mut notes = Notes { document, findings: &mut findings };
+        notes.long_lists();
+        schedule::check(&world, &mut notes);
     }
     for document in &documents.policies {
         policy::check(&world, &mut Notes { document, findings: &mut findings });
@@ -87,7 +95,9 @@ pub fn check(documents: &Documents, catalog: &dyn Catalog) -> Vec<Finding> {
         secret::check(&mut notes);
     }
     for document in &documents.calendars {
-        assurance::check(&world, &mut Notes { document, findings: &mut findings });
+        let mut notes = Notes { document, findings: &mut findings };
+        notes.long_lists();
+        assurance::check(&world, &mut notes);
     }
     for document in &documents.anchors {
         let mut notes = Notes { document, findings: &mut findings };
@@ -124,6 +134,18 @@ impl<T: Kind> Notes<'_, T> {
     }
     fn add_at_key(&mut self, code: Code, path: &Path, message: impl Into<String>, help: impl Into<String>) {
         self.findings.push(self.document.aimed(code, path, Aim::Key, message.into(), help.into()));
+    }
+}
+
+impl<T: Kind + Serialize> Notes<'_, T> {
+    /// Reports every list that is longer than a list there may be.
+    fn long_lists(&mut self) {
+        // Documents are plain data: they always can be written.
+        let spec = serde_json::to_value(&self.document.spec).unwrap_or_default();
+        for (list, length, most) in bounds::exceeded(T::KIND, &spec) {
+            let message = format!("the list has {length} entries, and {most} are the most");
+            self.add_at_key(Code::OutOfRange, &list, message, "split it into several documents, or leave entries out");
+        }
     }
 }
 

@@ -9,7 +9,9 @@
 //! secret written into a document is reported and never repeated in a message. Nothing here connects to anything.
 //! A crash in the middle means nothing: nothing is kept.
 
+mod admission;
 mod blackout;
+mod bounds;
 mod check;
 mod code;
 mod compile;

@@ -4,7 +4,7 @@
 use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
 
-use super::{document::Kind, yaml};
+use super::{admission::guarded, document::Kind, yaml};
 use crate::spec::{
     API_VERSION, AssuranceCalendar, AssuranceCalendarSpec, DrillPolicy, DrillPolicySpec, DrillSchedule,
     DrillScheduleSpec, EvidenceAnchor, EvidenceAnchorSpec, NotificationChannel, NotificationChannelSpec,
@@ -24,7 +24,7 @@ pub fn crds() -> String {
         EvidenceAnchor::crd(),
     ];
     // The definitions are plain data: they always can be written.
-    let texts: Vec<String> = all.iter().map(|crd| yaml::emit(crd).unwrap_or_default()).collect();
+    let texts: Vec<String> = all.into_iter().map(|crd| yaml::emit(&guarded(crd)).unwrap_or_default()).collect();
     texts.join("---\n")
 }
 

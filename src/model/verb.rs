@@ -126,6 +126,11 @@ impl Verb {
         matches!(self, Self::DatabasePromote | Self::StoragePromote)
     }
 
+    /// Verbs that Lifeboat adds to drills by itself; no runbook names them.
+    pub fn added(self) -> bool {
+        matches!(self, Self::DrillLeftovers | Self::DrillUntouched | Self::DrillParity)
+    }
+
     /// Verbs that fence the source.
     pub fn fences(self) -> bool {
         matches!(self, Self::DatabaseFence | Self::StorageFence)

@@ -53,13 +53,16 @@ pub enum AnchorKind<'a> {
 }
 
 impl EvidenceAnchorSpec {
+    /// The keys of which exactly one is set.
+    pub const KINDS: &'static [&'static str] = &["witness", "worm", "timestamp"];
+
     /// The one kind that is set.
     pub fn kind(&self) -> Result<AnchorKind<'_>, BadChoice> {
         let mut given = Vec::new();
         given.extend(self.witness.as_ref().map(|anchor| ("witness", AnchorKind::Witness(anchor))));
         given.extend(self.worm.as_ref().map(|anchor| ("worm", AnchorKind::Worm(anchor))));
         given.extend(self.timestamp.as_ref().map(|anchor| ("timestamp", AnchorKind::Timestamp(anchor))));
-        exactly_one(&["witness", "worm", "timestamp"], given)
+        exactly_one(Self::KINDS, given)
     }
 }
 

@@ -95,12 +95,15 @@ pub enum BlackoutKind<'a> {
 }
 
 impl BlackoutSpec {
+    /// The keys of which exactly one is set.
+    pub const KINDS: &'static [&'static str] = &["weekly", "dates"];
+
     /// The one kind that is set.
     pub fn kind(&self) -> Result<BlackoutKind<'_>, BadChoice> {
         let mut given = Vec::new();
         given.extend(self.weekly.as_ref().map(|weekly| ("weekly", BlackoutKind::Weekly(weekly))));
         given.extend(self.dates.as_ref().map(|dates| ("dates", BlackoutKind::Dates(dates))));
-        exactly_one(&["weekly", "dates"], given)
+        exactly_one(Self::KINDS, given)
     }
 }
 

@@ -66,6 +66,9 @@ pub enum ChannelKind<'a> {
 }
 
 impl NotificationChannelSpec {
+    /// The keys of which exactly one is set.
+    pub const KINDS: &'static [&'static str] = &["webhook", "slack", "pagerduty", "smtp"];
+
     /// The one kind that is set.
     pub fn kind(&self) -> Result<ChannelKind<'_>, BadChoice> {
         let mut given = Vec::new();
@@ -73,7 +76,7 @@ impl NotificationChannelSpec {
         given.extend(self.slack.as_ref().map(|c| ("slack", ChannelKind::Slack(c))));
         given.extend(self.pagerduty.as_ref().map(|c| ("pagerduty", ChannelKind::PagerDuty(c))));
         given.extend(self.smtp.as_ref().map(|c| ("smtp", ChannelKind::Smtp(c))));
-        exactly_one(&["webhook", "slack", "pagerduty", "smtp"], given)
+        exactly_one(Self::KINDS, given)
     }
 }
 

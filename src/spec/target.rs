@@ -41,6 +41,9 @@ pub enum TargetKind<'a> {
 }
 
 impl TargetSpec {
+    /// The keys of which exactly one is set.
+    pub const KINDS: &'static [&'static str] = &["postgres", "s3", "rfc2136", "fake"];
+
     /// The one driver that is set.
     pub fn kind(&self) -> Result<TargetKind<'_>, BadChoice> {
         let mut given = Vec::new();
@@ -48,7 +51,7 @@ impl TargetSpec {
         given.extend(self.s3.as_ref().map(|t| ("s3", TargetKind::S3(t))));
         given.extend(self.rfc2136.as_ref().map(|t| ("rfc2136", TargetKind::Rfc2136(t))));
         given.extend(self.fake.as_ref().map(|t| ("fake", TargetKind::Fake(t))));
-        exactly_one(&["postgres", "s3", "rfc2136", "fake"], given)
+        exactly_one(Self::KINDS, given)
     }
 }
 
@@ -174,13 +177,16 @@ pub enum FenceMethodKind<'a> {
 }
 
 impl FenceMethod {
+    /// The keys of which exactly one is set.
+    pub const KINDS: &'static [&'static str] = &["readOnly", "command", "http"];
+
     /// The one method that is set.
     pub fn kind(&self) -> Result<FenceMethodKind<'_>, BadChoice> {
         let mut given = Vec::new();
         given.extend(self.read_only.as_ref().map(|m| ("readOnly", FenceMethodKind::ReadOnly(m))));
         given.extend(self.command.as_ref().map(|m| ("command", FenceMethodKind::Command(m))));
         given.extend(self.http.as_ref().map(|m| ("http", FenceMethodKind::Http(m))));
-        exactly_one(&["readOnly", "command", "http"], given)
+        exactly_one(Self::KINDS, given)
     }
 }
 
@@ -325,6 +331,7 @@ pub struct RecordByRegion {
     /// When this region serves …
     pub region: RegionName,
     /// … the name has these values.
+    #[schemars(length(min = 1))]
     pub values: Vec<String>,
 }
 

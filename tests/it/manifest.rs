@@ -12,6 +12,7 @@ use lifeboat::{
     model::{RegionName, RunKind},
 };
 
+mod admission;
 mod catalog;
 mod meaning;
 mod plan;

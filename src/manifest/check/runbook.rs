@@ -104,11 +104,20 @@ pub(super) fn check(world: &World<'_>, uses: &[Use<'_>], notes: &mut Notes<'_, R
 
 fn check_verb(step: &StepSpec, verb: Option<Verb>, path: &Path, notes: &mut Notes<'_, RunbookSpec>) {
     let Some(verb) = verb else {
-        let known = Verb::ALL.iter().map(|verb| verb.as_str());
+        let known = Verb::ALL.iter().filter(|verb| !verb.added()).map(|verb| verb.as_str());
         let help = suggest::help(&step.uses, known, "see `lifeboat explain LB0102`");
         notes.add(Code::UnknownVerb, &path.key("uses"), format!("there is no verb `{}`", step.uses), help);
         return;
     };
+    if verb.added() {
+        let message = format!("`{verb}` is nothing that a runbook does");
+        notes.add(
+            Code::UnknownVerb,
+            &path.key("uses"),
+            message,
+            "remove the step: Lifeboat adds it to drills by itself",
+        );
+    }
     match (verb.capability() == Capability::General, &step.target) {
         (false, None) => {
             let message = format!("`{verb}` works on a target, and the step names none");
