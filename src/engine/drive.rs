@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     decide::{self, Look, Next, Rest, World},
-    model::{Attempt, DrillPolicy, EventBody, Observed, Run, RunState, StepIndex, TargetName, stopped},
+    model::{Attempt, DrillPolicy, EventBody, Observed, Run, StepIndex, TargetName, stopped},
     port::{Clock, Driver, Drivers, Known, Persons, Store, StoreError},
 };
 
@@ -124,8 +124,7 @@ impl Drive<'_> {
         loop {
             self.renew().await?;
             self.take_orders().await?;
-            self.ask_again().await?;
-            let next = self.decide()?;
+            let next = self.decide().await?;
             let moved = !next.record.is_empty() || !next.observe.is_empty();
             self.start(&next).await?;
             let landed = self.land_ready()?;
@@ -199,21 +198,6 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Before the first act, persons who signed an approval are asked for once more: a key that was revoked since counts no more. An act comes of
-    /// what was seen, so this is asked when something was.
-    async fn ask_again(&mut self) -> Result<(), EngineError> {
-        let run = &self.ledger.run;
-        let judged = run.state == RunState::Running && !self.world.observed.is_empty();
-        if !judged || run.opened.rehearsal || run.has_acted() {
-            return Ok(());
-        }
-        let withdrawn = withdrawn(self.engine.persons.as_ref(), run, self.engine.clock.now()).await;
-        for body in withdrawn {
-            self.note(body)?;
-        }
-        Ok(())
-    }
-
     /// The time by which is decided: the wall clock of the beginning, carried on by the monotonic clock. A wall clock that is
     /// set in the middle of a run neither stretches a rest nor cuts it short, and ends no cool-down.
     fn now(&self) -> Timestamp {
@@ -221,14 +205,31 @@ impl Drive<'_> {
         wall.saturating_add(self.engine.clock.monotonic().saturating_sub(monotonic)).unwrap_or(wall)
     }
 
-    fn decide(&mut self) -> Result<Next, EngineError> {
+    async fn decide(&mut self) -> Result<Next, EngineError> {
         self.world.now = self.now();
         self.world.interrupted = *self.stop.borrow() != Stop::No;
-        let next = decide::next(&self.ledger.run, &self.world);
+        let mut next = decide::next(&self.ledger.run, &self.world);
+        if !next.act.is_empty() && self.ask_again().await? {
+            next = decide::next(&self.ledger.run, &self.world);
+        }
         for body in &next.record {
             self.note(body.clone())?;
         }
         Ok(next)
+    }
+
+    /// Before the first act, persons who signed an approval are asked for once more: a key that was revoked since counts no more. Whether
+    /// anything came of it.
+    async fn ask_again(&mut self) -> Result<bool, EngineError> {
+        let run = &self.ledger.run;
+        if run.opened.rehearsal || run.has_acted() {
+            return Ok(false);
+        }
+        let withdrawn = withdrawn(self.engine.persons.as_ref(), run, self.engine.clock.now()).await;
+        for body in &withdrawn {
+            self.note(body.clone())?;
+        }
+        Ok(!withdrawn.is_empty())
     }
 
     /// Notes an event. Whatever was seen of its step has been judged by then.
