@@ -23,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use lifeboat::{evidence::Record, model::EventBody};
 use servers::{
     postgres::{Node, PASSWORD, Pair},
@@ -31,6 +32,8 @@ use servers::{
 use tokio_postgres::{Client, Config, NoTls};
 
 const TRIALS: usize = 10;
+/// Between two probes.
+const PERIOD: Duration = Duration::from_millis(100);
 
 fn main() {
     // `cargo test --benches` compiles and starts benches; it is not the moment to measure.
@@ -39,19 +42,22 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (mut by_hand, mut ours) = (Vec::new(), Vec::new());
-    for _ in 0..TRIALS {
-        by_hand.push(measure(&runtime, |pair, runtime| {
+    for trial in 0..TRIALS {
+        // The primary dies at another moment between two probes each time.
+        let phase = PERIOD * u32::try_from(trial).unwrap() / u32::try_from(TRIALS).unwrap();
+        by_hand.push(measure(&runtime, phase, |pair, runtime| {
             let pair_port = pair.port;
             runtime.spawn(async move { detect_and_promote(pair_port).await });
             Box::new(())
         }));
-        ours.push(measure(&runtime, |pair, _| Box::new(armed(pair))));
+        ours.push(measure(&runtime, phase, |pair, _| Box::new(armed(pair))));
     }
     println!(
         "\nkill -9 of the primary to the first committed write on the standby, ms, {TRIALS} trials each, alternating"
     );
     line("by hand: 3 probes x 100 ms, pg_promote(false), no fence", &mut by_hand);
-    line("lifeboat failover --when-down, fence proven by effect", &mut ours);
+    line("lifeboat --when-down, again after 50 ms, fence proven", &mut ours);
+    timeline();
     let (mut first, mut each) = OVERHEAD.with_borrow_mut(std::mem::take);
     println!("\nthe same runs by their own records, ms");
     line("from the run's first event to the first intent", &mut first);
@@ -61,6 +67,26 @@ fn main() {
 thread_local! {
     /// From the records: time to the first intent, and overhead a step.
     static OVERHEAD: std::cell::RefCell<(Vec<f64>, Vec<f64>)> = const { std::cell::RefCell::new((Vec::new(), Vec::new())) };
+}
+
+thread_local! {
+    static KILLED: std::cell::Cell<Timestamp> = const { std::cell::Cell::new(Timestamp::UNIX_EPOCH) };
+    /// Of each run: its events, in ms after the kill.
+    static TIMELINES: std::cell::RefCell<Vec<Vec<(String, f64)>>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// When what was on record, ms after the kill: the median of the runs that went the same way.
+fn timeline() {
+    let runs = TIMELINES.with_borrow_mut(std::mem::take);
+    let Some(first) = runs.first() else { return };
+    let same: Vec<_> =
+        runs.iter().filter(|run| run.iter().map(|(name, _)| name).eq(first.iter().map(|(name, _)| name))).collect();
+    println!("\nwhen it was on record, ms after the kill, median of {} runs", same.len());
+    for (place, (name, _)) in first.iter().enumerate() {
+        let mut times: Vec<f64> = same.iter().map(|run| run[place].1).collect();
+        times.sort_by(f64::total_cmp);
+        println!("{name:<40} {:>7.1}", times[times.len() / 2]);
+    }
 }
 
 fn line(what: &str, times: &mut [f64]) {
@@ -76,13 +102,15 @@ fn line(what: &str, times: &mut [f64]) {
 /// Lets `ready` make itself ready, kills the primary, and writes to the standby every millisecond until a write commits.
 fn measure(
     runtime: &tokio::runtime::Runtime,
+    phase: Duration,
     ready: impl FnOnce(&Pair, &tokio::runtime::Runtime) -> Box<dyn std::any::Any>,
 ) -> f64 {
     let pair = Pair::start();
     pair.psql(Node::Fra, "CREATE TABLE bench (at timestamptz DEFAULT now())");
     pair.await_streaming(Node::Dub);
     let kept = ready(&pair, runtime);
-    thread::sleep(Duration::from_millis(700));
+    thread::sleep(Duration::from_millis(700) + phase);
+    KILLED.set(Timestamp::now());
     let began = Instant::now();
     let pid = pair.pid(Node::Fra).expect("a primary").to_string();
     assert!(Command::new("kill").args(["-9", &pid]).status().expect("kill").success());
@@ -117,7 +145,7 @@ async fn detect_and_promote(port: u16) {
         if failed == 3 {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(PERIOD).await;
     }
     standby.query_one("SELECT pg_promote(false)", &[]).await.expect("a promotion");
 }
@@ -137,6 +165,21 @@ impl Drop for Armed {
         let opened = record.events.first().map(|event| event.at).expect("an event");
         let acting = |event: &&lifeboat::model::Event| matches!(event.body, EventBody::Acting { .. });
         let first = record.events.iter().find(acting).expect("an intent").at;
+        let step = |event: &lifeboat::model::Event| {
+            event.body.step().and_then(|step| record.steps.get(step.at())).map(|step| step.name.to_string())
+        };
+        let killed = KILLED.get();
+        TIMELINES.with_borrow_mut(|all| {
+            let of = |event: &lifeboat::model::Event| {
+                let body = format!("{:?}", event.body);
+                let name = body.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+                (
+                    format!("{name} {}", step(event).unwrap_or_default()),
+                    event.at.duration_since(killed).as_secs_f64() * 1_000.0,
+                )
+            };
+            all.push(record.events.iter().map(of).collect());
+        });
         let each = record.measures.overhead.per_step_us.expect("steps that acted");
         OVERHEAD.with_borrow_mut(|(firsts, all)| {
             firsts.push(first.duration_since(opened).as_secs_f64() * 1_000.0);

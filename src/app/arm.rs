@@ -1,8 +1,9 @@
 //! Standing ready: everything that can be prepared is prepared, then the source is probed until it is down.
 //!
-//! Down means: every probe of the source failed `failureThreshold` times in a row, and the destination is fine. Where
-//! only some probes fail nobody can tell, and nothing starts. A destination that fails as well has the same cause as the
-//! source, or we have lost our own network: nothing starts then either (promise S9).
+//! Down means: every probe of the source failed `failureThreshold` times in a row, and the destination is fine. After a
+//! failure the next try comes sooner (`reprobeSeconds`). Where only some probes fail nobody can tell, and nothing starts.
+//! A destination that fails as well has the same cause as the source, or we have lost our own network: nothing starts
+//! then either (promise S9).
 //!
 //! Standing ready holds no lease and changes nothing. When another run moves the group meanwhile, the plan is made anew.
 
@@ -92,6 +93,7 @@ impl App {
         let probes = declared(drawn, &plan.source)?;
         let destination = declared(drawn, &plan.destination).unwrap_or_default();
         let period = Duration::from_millis(plan.group.detection.period_ms);
+        let again = Duration::from_millis(plan.group.watch.reprobe_ms).min(period);
         let threshold = plan.group.detection.failure_threshold;
         let newest = self.newest_run(drawn).await?;
         let (source, to) = (plan.source.clone(), plan.destination.clone());
@@ -99,13 +101,21 @@ impl App {
         let (mut streak, mut since, mut state) = (0_u32, None, Watch::Healthy);
         let mut due = self.clock.monotonic();
         loop {
-            self.clock.sleep(due.saturating_sub(self.clock.monotonic())).await;
-            due = (due + period).max(self.clock.monotonic());
-            // While one more failure would decide, what must be known then is looked at beside the probes.
+            // While one more failure would decide, what must be known then is looked at beside the probes, and a moment before them.
+            let decides = streak > 0 && streak + 1 >= threshold;
             let glance = async {
-                if streak > 0 && streak + 1 >= threshold { Some(self.glance(drawn, &destination).await) } else { None }
+                if !decides {
+                    return None;
+                }
+                self.sleep_until(due.saturating_sub(GLANCE)).await;
+                Some(self.glance(drawn, &destination).await)
             };
-            let ((round, noticed), glance) = futures::join!(self.round(&plan.source, &probes), glance);
+            let round = async {
+                self.sleep_until(due).await;
+                (self.clock.monotonic(), self.round(&plan.source, &probes).await)
+            };
+            let ((begun, (round, noticed)), glance) = futures::join!(round, glance);
+            due = begun + if round.iter().all(|probe| probe.healthy) { period } else { again };
             let next = judge(&round, &mut streak, &mut since);
             let down = matches!(next, Watch::Failing { .. }) && streak >= threshold;
             tell(next, &mut state, told);
@@ -124,6 +134,10 @@ impl App {
                 tell(Watch::DestinationNotFine { why }, &mut state, told);
             }
         }
+    }
+
+    async fn sleep_until(&self, due: Duration) {
+        self.clock.sleep(due.saturating_sub(self.clock.monotonic())).await;
     }
 
     /// When it began: by our own probes, or by an observer's when it saw the same outage sooner. A store that does not answer is

@@ -505,7 +505,7 @@ fn an_outage_that_only_this_process_sees_has_its_onset_from_its_own_probe() {
 #[test]
 fn standing_ready_starts_the_run_when_every_probe_of_the_source_failed_often_enough() {
     let (fra, dub) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
-    let detection = "  detection: {periodSeconds: 0.05, failureThreshold: 3}\n";
+    let detection = "  detection: {periodSeconds: 3, reprobeSeconds: 0.05, failureThreshold: 3}\n";
     let stage = Stage::with(json!({}), detection, &probe(&fra), &probe(&dub));
     let running = stage.start(&format!("{FAILOVER} --when-down"));
     running.until("ready: fra -> dub");
@@ -515,7 +515,12 @@ fn standing_ready_starts_the_run_when_every_probe_of_the_source_failed_often_eno
     assert!(ended.out.contains("every probe failed, 3 in a row"), "{}", ended.out);
     assert_eq!(stage.acts(), EFFECTS);
     let record = stage.run("evidence show orders-1 -o json").json();
-    assert_eq!(record["measures"]["recoveryTime"]["basis"], json!("own probe"));
+    let recovery = &record["measures"]["recoveryTime"];
+    assert_eq!(recovery["basis"], json!("own probe"));
+    // After the first failure it is not asked at the period's leisure: that would have taken 6 s.
+    let detected = &recovery["phases"][0];
+    assert_eq!(detected["phase"], json!("detect"));
+    assert!(detected["ms"].as_u64().unwrap() < 3_000, "{recovery}");
 }
 
 #[test]

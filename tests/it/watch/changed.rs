@@ -109,8 +109,9 @@ fn a_group_that_is_added_is_watched_and_one_that_is_removed_is_not_and_the_other
     await_until("a verdict on the group that was added", LIMIT, || watch.figure(billing));
     watch.write(&watch.good);
     await_until("the end of its watch", LIMIT, || !watch.figure(r#"group="billing""#));
+    let ended = "billing: it is in no document any more; its watch ended";
+    await_until("word of it", LIMIT, || watch.observers[0].output().contains(ended));
     let output = watch.observers[0].output();
-    assert!(output.contains("billing: it is in no document any more; its watch ended"), "{output}");
     assert!(!output.contains(ANEW), "nothing of orders changed: {output}");
     assert_eq!(watch.judged()["answer"], "nothing");
 }
