@@ -115,8 +115,8 @@ impl App {
                 (self.clock.monotonic(), self.round(&plan.source, &probes).await)
             };
             let ((begun, (round, noticed)), glance) = futures::join!(round, glance);
-            due = begun + if round.iter().all(|probe| probe.healthy) { period } else { again };
             let next = judge(&round, &mut streak, &mut since);
+            due = begun + if (1..threshold).contains(&streak) { again } else { period };
             let down = matches!(next, Watch::Failing { .. }) && streak >= threshold;
             tell(next, &mut state, told);
             if let Some(run) = self.newest_run(drawn).await?.filter(|run| Some(run) != newest.as_ref()) {

@@ -1,9 +1,7 @@
 //! How long the lists of a document may be: longer than anybody needs, and short enough that an API server can say beforehand what the rules
 //! on their entries cost (`admission`).
 
-use serde_json::Value;
-
-use super::locate::Path;
+use super::locate::{Content, Node, Path};
 
 /// A list and its greatest length.
 pub(super) struct Bound {
@@ -35,26 +33,26 @@ pub(super) const BOUNDS: &[Bound] = &[
 ];
 
 /// The lists of a document that are longer than they may be: where, how long, and how long they may be.
-pub(super) fn exceeded(kind: &str, spec: &Value) -> Vec<(Path, usize, usize)> {
+pub(super) fn exceeded(kind: &str, document: &Node) -> Vec<(Path, usize, usize)> {
     let mut found = Vec::new();
     for bound in BOUNDS.iter().filter(|bound| bound.kind == kind) {
-        let keys: Vec<_> = bound.list.split('.').skip(1).collect();
-        look(spec, &keys, &Path::spec(), bound.most, &mut found);
+        let keys: Vec<_> = bound.list.split('.').collect();
+        look(document, &keys, &Path::root(), bound.most, &mut found);
     }
     found
 }
 
-fn look(value: &Value, keys: &[&str], path: &Path, most: usize, found: &mut Vec<(Path, usize, usize)>) {
-    match (keys, value) {
-        ([], Value::Array(entries)) if entries.len() > most => found.push((path.clone(), entries.len(), most)),
-        (["[]", rest @ ..], Value::Array(entries)) => {
+fn look(node: &Node, keys: &[&str], path: &Path, most: usize, found: &mut Vec<(Path, usize, usize)>) {
+    match (keys, &node.content) {
+        ([], Content::List(entries)) if entries.len() > most => found.push((path.clone(), entries.len(), most)),
+        (["[]", rest @ ..], Content::List(entries)) => {
             for (index, entry) in entries.iter().enumerate() {
                 look(entry, rest, &path.at(index), most, found);
             }
         }
-        ([key, rest @ ..], Value::Object(entries)) => {
-            if let Some(entry) = entries.get(*key) {
-                look(entry, rest, &path.key(key), most, found);
+        ([key, rest @ ..], Content::Map(_)) => {
+            if let Some(value) = node.get(key) {
+                look(value, rest, &path.key(key), most, found);
             }
         }
         _ => {}

@@ -27,8 +27,6 @@ mod watch;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 pub use address::region_of;
 pub(super) use graph::Graph;
 pub(super) use limit::written_limit;
@@ -132,20 +130,16 @@ impl<T: Kind> Notes<'_, T> {
     fn add(&mut self, code: Code, path: &Path, message: impl Into<String>, help: impl Into<String>) {
         self.findings.push(self.document.finding(code, path, message, help));
     }
-    fn add_at_key(&mut self, code: Code, path: &Path, message: impl Into<String>, help: impl Into<String>) {
-        self.findings.push(self.document.aimed(code, path, Aim::Key, message.into(), help.into()));
-    }
-}
-
-impl<T: Kind + Serialize> Notes<'_, T> {
-    /// Reports every list that is longer than a list there may be.
+    /// Reports every list that is longer than a list may be. An object of a cluster was judged by its API server.
     fn long_lists(&mut self) {
-        // Documents are plain data: they always can be written.
-        let spec = serde_json::to_value(&self.document.spec).unwrap_or_default();
-        for (list, length, most) in bounds::exceeded(T::KIND, &spec) {
+        let Some(origin) = &self.document.origin else { return };
+        for (list, length, most) in bounds::exceeded(T::KIND, &origin.node) {
             let message = format!("the list has {length} entries, and {most} are the most");
             self.add_at_key(Code::OutOfRange, &list, message, "split it into several documents, or leave entries out");
         }
+    }
+    fn add_at_key(&mut self, code: Code, path: &Path, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.push(self.document.aimed(code, path, Aim::Key, message.into(), help.into()));
     }
 }
 
