@@ -193,19 +193,23 @@ fn ready(run: &Run, step: &PlanStep) -> bool {
     if step.last {
         return over(run, step);
     }
-    let mut through = vec![false; run.steps.len()];
-    let mut needs: Vec<StepIndex> = step.needs.clone();
-    while let Some(need) = needs.pop() {
-        let Some((needed, state)) = run.step(need) else { return false };
-        if !state.lets_dependents_run() {
+    let well = |need: &StepIndex| run.steps.get(need.at()).is_some_and(StepState::lets_dependents_run);
+    let left_out = |need: &&StepIndex| matches!(run.steps.get(need.at()), Some(StepState::Skipped { .. }));
+    // Asked of every step that waits, at every turn: most wait for a need of their own, and cost no memory.
+    if !step.needs.iter().all(well) {
+        return false;
+    }
+    let mut through = BTreeSet::new();
+    let mut stand_ins: Vec<StepIndex> = step.needs.iter().filter(left_out).copied().collect();
+    while let Some(index) = stand_ins.pop() {
+        if !through.insert(index) {
+            continue;
+        }
+        let Some(stand_in) = run.plan().step(index) else { return false };
+        if !stand_in.needs.iter().all(well) {
             return false;
         }
-        if matches!(state, StepState::Skipped { .. })
-            && let Some(mark) = through.get_mut(need.at())
-            && !std::mem::replace(mark, true)
-        {
-            needs.extend(&needed.needs);
-        }
+        stand_ins.extend(stand_in.needs.iter().filter(left_out));
     }
     true
 }
