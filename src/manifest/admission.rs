@@ -10,11 +10,11 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{bounds::BOUNDS, code::Code};
 use crate::{
-    model::Verb,
+    model::{Capability, Verb},
     spec::{BlackoutSpec, EvidenceAnchorSpec, FenceMethod, NotificationChannelSpec, ProbeSpec, TargetSpec},
 };
 
@@ -67,21 +67,6 @@ const RULES: &[Rule] = &[
         message: "a runbook without steps would end at once and report success",
     },
     Rule {
-        code: Code::VerbNeedsTarget,
-        kind: "Runbook",
-        at: "spec.steps.[]",
-        holds: "has(self.target) || !(self.uses.startsWith('database.') || self.uses.startsWith('storage.') || \
-                self.uses.startsWith('dns.'))",
-        message: "the verb works on a target of the group: add `target`",
-    },
-    Rule {
-        code: Code::VerbTakesNoTarget,
-        kind: "Runbook",
-        at: "spec.steps.[]",
-        holds: "!has(self.target) || !(self.uses in ['probe.await', 'approve', 'wait', 'http', 'command'])",
-        message: "the general verbs work on no target: remove `target`",
-    },
-    Rule {
         code: Code::LiveOnSchedule,
         kind: "DrillSchedule",
         at: "spec",
@@ -131,7 +116,7 @@ pub(super) fn guarded(mut definition: CustomResourceDefinition) -> CustomResourc
             at(root, bound.list, &mut |place| place.max_items = i64::try_from(bound.most).ok());
         }
         if kind == "Runbook" {
-            at(root, "spec.steps.[].uses", &mut |place| place.enum_ = Some(verbs()));
+            at(root, "spec.steps.[]", &mut verbs_and_targets);
         }
         for (_, list, key) in ONCE.iter().filter(|(of, _, _)| *of == kind) {
             at(root, list, &mut |place| {
@@ -156,9 +141,21 @@ fn exactly_one(place: &mut JSONSchemaProps, keys: &[&str]) {
     refuse(place, Code::NotOneChoice, &holds, &format!("exactly one of {}", keys.join(", ")));
 }
 
-/// What a runbook may name in `uses`. The verbs that Lifeboat adds to drills are named by none.
-fn verbs() -> Vec<JSON> {
-    Verb::ALL.iter().filter(|verb| !verb.added()).map(|verb| JSON(Value::from(verb.as_str()))).collect()
+/// What a runbook's step may name in `uses` (the verbs that Lifeboat adds to drills are named by none), and which of that works on a
+/// target of the group.
+fn verbs_and_targets(step: &mut JSONSchemaProps) {
+    let named = || Verb::ALL.iter().filter(|verb| !verb.added());
+    at(step, "uses", &mut |uses| {
+        uses.enum_ = Some(named().map(|verb| JSON(Value::from(verb.as_str()))).collect());
+    });
+    let one_of = |works: fn(Capability) -> bool| {
+        let verbs = named().filter(|verb| works(verb.capability())).map(|verb| verb.as_str());
+        format!("self.uses in {}", json!(verbs.collect::<Vec<_>>()))
+    };
+    let needs = format!("has(self.target) || !({})", one_of(|capability| capability != Capability::General));
+    refuse(step, Code::VerbNeedsTarget, &needs, "the verb works on a target of the group: add `target`");
+    let takes_none = format!("!has(self.target) || !({})", one_of(|capability| capability == Capability::General));
+    refuse(step, Code::VerbTakesNoTarget, &takes_none, "the general verbs work on no target: remove `target`");
 }
 
 fn refuse(place: &mut JSONSchemaProps, code: Code, holds: &str, message: &str) {
