@@ -201,8 +201,9 @@ async fn a_program_is_killed_with_its_children_when_the_run_lets_go_of_it() {
     let driver = RunProgram::new(Arc::new(OneSecret));
     let permit = permit();
     let act = driver.act(&permit, &call);
+    // The shell makes the file before it writes into it.
     let started = async {
-        while !file.exists() {
+        while std::fs::read_to_string(&file).unwrap_or_default().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
