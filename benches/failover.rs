@@ -1,6 +1,7 @@
 //! From `kill -9` of a real PostgreSQL primary to the first committed write on its standby: `lifeboat failover
 //! --when-down` with a probe every 100 ms and threshold 3, its fence proven by effect, beside the same done by hand
-//! without any fence. The two alternate, each on a fresh pair.
+//! without any fence. The two alternate, each on a fresh pair; and a third time `lifeboat failover` is asked when the
+//! primary is dead, and its time to the first act measured.
 
 #![allow(
     clippy::disallowed_methods,
@@ -24,7 +25,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use lifeboat::{evidence::Record, model::EventBody};
+use lifeboat::{
+    evidence::Record,
+    model::{Event, EventBody},
+};
 use servers::{
     postgres::{Node, PASSWORD, Pair},
     watched,
@@ -41,43 +45,54 @@ fn main() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (mut by_hand, mut ours) = (Vec::new(), Vec::new());
+    let (mut by_hand, mut ours, mut runs, mut commanded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for trial in 0..TRIALS {
         // The primary dies at another moment between two probes each time.
         let phase = PERIOD * u32::try_from(trial).unwrap() / u32::try_from(TRIALS).unwrap();
-        by_hand.push(measure(&runtime, phase, |pair, runtime| {
-            let pair_port = pair.port;
-            runtime.spawn(async move { detect_and_promote(pair_port).await });
-            Box::new(())
-        }));
-        ours.push(measure(&runtime, phase, |pair, _| Box::new(armed(pair))));
+        let fresh = pair();
+        runtime.spawn(detect_and_promote(fresh.port));
+        by_hand.push(first_write_after_kill(&runtime, &fresh, phase).1);
+        drop(fresh);
+        let fresh = pair();
+        let ready = armed(&fresh);
+        let (killed, took) = first_write_after_kill(&runtime, &fresh, phase);
+        ours.push(took);
+        runs.push((killed, ready.record()));
+        drop(fresh);
+        commanded.push(from_the_command());
     }
     println!(
         "\nkill -9 of the primary to the first committed write on the standby, ms, {TRIALS} trials each, alternating"
     );
     line("by hand: 3 probes x 100 ms, pg_promote(false), no fence", &mut by_hand);
     line("lifeboat --when-down, again after 50 ms, fence proven", &mut ours);
-    timeline();
-    let (mut first, mut each) = OVERHEAD.with_borrow_mut(std::mem::take);
+    timeline(&runs);
     println!("\nthe same runs by their own records, ms");
-    line("from the run's first event to the first intent", &mut first);
-    line("run time beside the drivers' acts, for each step of the path", &mut each);
+    let each = |(_, record): &(Timestamp, Record)| record.measures.overhead.per_step_us.expect("steps that acted");
+    line(
+        "run time beside the drivers' acts, for each step of the path",
+        &mut runs.iter().map(|run| Duration::from_micros(each(run)).as_secs_f64() * 1_000.0).collect::<Vec<_>>(),
+    );
+    println!("\na primary that is dead already, ms");
+    line("from the command `lifeboat failover` to its first act", &mut commanded);
 }
 
-thread_local! {
-    /// From the records: time to the first intent, and overhead a step.
-    static OVERHEAD: std::cell::RefCell<(Vec<f64>, Vec<f64>)> = const { std::cell::RefCell::new((Vec::new(), Vec::new())) };
-}
-
-thread_local! {
-    static KILLED: std::cell::Cell<Timestamp> = const { std::cell::Cell::new(Timestamp::UNIX_EPOCH) };
-    /// Of each run: its events, in ms after the kill.
-    static TIMELINES: std::cell::RefCell<Vec<Vec<(String, f64)>>> = const { std::cell::RefCell::new(Vec::new()) };
+fn between(earlier: Timestamp, later: Timestamp) -> f64 {
+    later.duration_since(earlier).as_secs_f64() * 1_000.0
 }
 
 /// When what was on record, ms after the kill: the median of the runs that went the same way.
-fn timeline() {
-    let runs = TIMELINES.with_borrow_mut(std::mem::take);
+fn timeline(runs: &[(Timestamp, Record)]) {
+    let named = |(killed, record): &(Timestamp, Record)| -> Vec<(String, f64)> {
+        let step = |event: &Event| event.body.step().and_then(|step| record.steps.get(step.at()));
+        let word = |event: &Event| {
+            let body = format!("{:?}", event.body);
+            body.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+        };
+        let name = |event| format!("{} {}", word(event), step(event).map_or("", |step| step.name.as_str()));
+        record.events.iter().map(|event| (name(event), between(*killed, event.at))).collect()
+    };
+    let runs: Vec<_> = runs.iter().map(named).collect();
     let Some(first) = runs.first() else { return };
     let same: Vec<_> =
         runs.iter().filter(|run| run.iter().map(|(name, _)| name).eq(first.iter().map(|(name, _)| name))).collect();
@@ -99,25 +114,36 @@ fn line(what: &str, times: &mut [f64]) {
     );
 }
 
-/// Lets `ready` make itself ready, kills the primary, and writes to the standby every millisecond until a write commits.
-fn measure(
-    runtime: &tokio::runtime::Runtime,
-    phase: Duration,
-    ready: impl FnOnce(&Pair, &tokio::runtime::Runtime) -> Box<dyn std::any::Any>,
-) -> f64 {
+fn pair() -> Pair {
     let pair = Pair::start();
     pair.psql(Node::Fra, "CREATE TABLE bench (at timestamptz DEFAULT now())");
     pair.await_streaming(Node::Dub);
-    let kept = ready(&pair, runtime);
-    thread::sleep(Duration::from_millis(700) + phase);
-    KILLED.set(Timestamp::now());
-    let began = Instant::now();
+    pair
+}
+
+fn kill(pair: &Pair) {
     let pid = pair.pid(Node::Fra).expect("a primary").to_string();
     assert!(Command::new("kill").args(["-9", &pid]).status().expect("kill").success());
+}
+
+/// Kills the primary, and writes to the standby every millisecond until a write commits: when it was killed, and ms from there.
+fn first_write_after_kill(runtime: &tokio::runtime::Runtime, pair: &Pair, phase: Duration) -> (Timestamp, f64) {
+    thread::sleep(Duration::from_millis(700) + phase);
+    let (killed, began) = (Timestamp::now(), Instant::now());
+    kill(pair);
     runtime.block_on(first_write(pair.port));
-    let took = began.elapsed();
-    drop(kept);
-    took.as_secs_f64() * 1_000.0
+    (killed, began.elapsed().as_secs_f64() * 1_000.0)
+}
+
+/// From the start of the program, with the primary dead, to the first intent on record.
+fn from_the_command() -> f64 {
+    let pair = pair();
+    kill(&pair);
+    thread::sleep(Duration::from_millis(700));
+    let asked = Timestamp::now();
+    let record = Commanded::failover(&pair, &[]).record();
+    let acting = |event: &&Event| matches!(event.body, EventBody::Acting { .. });
+    between(asked, record.events.iter().find(acting).expect("an intent").at)
 }
 
 async fn connect(ip: &str, port: u16) -> Option<Client> {
@@ -150,60 +176,47 @@ async fn detect_and_promote(port: u16) {
     standby.query_one("SELECT pg_promote(false)", &[]).await.expect("a promotion");
 }
 
-/// The program, armed. Ends with the value.
-struct Armed {
+/// The program, at a failover.
+struct Commanded {
     child: std::process::Child,
     folder: tempfile::TempDir,
 }
 
-impl Drop for Armed {
+impl Commanded {
+    fn failover(pair: &Pair, more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(
+            folder.path().join("orders.yaml"),
+            watched::documents(pair, watched::Probe::Tcp, "Manual", "{periodSeconds: 0.1, failureThreshold: 3}"),
+        )
+        .expect("the documents");
+        let child = Command::new(env!("CARGO_BIN_EXE_lifeboat"))
+            .args(["failover", "orders", "--yes-i-mean", "orders", "--reason", "bench", "--as", "bench"])
+            .args(more)
+            .env("LIFEBOAT_DATA", folder.path().join("data"))
+            .env("LIFEBOAT_FILES", folder.path().join("orders.yaml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("lifeboat");
+        Self { child, folder }
+    }
+
     /// Lets the run end, and reads its record.
-    fn drop(&mut self) {
-        let _status = self.child.wait();
+    fn record(mut self) -> Record {
+        // Few lines: the pipes hold them.
+        let status = self.child.wait().expect("its end");
         let record = self.folder.path().join("data/evidence/orders-1.json");
-        let record: Record = serde_json::from_str(&fs::read_to_string(record).expect("a record")).expect("a record");
-        let opened = record.events.first().map(|event| event.at).expect("an event");
-        let acting = |event: &&lifeboat::model::Event| matches!(event.body, EventBody::Acting { .. });
-        let first = record.events.iter().find(acting).expect("an intent").at;
-        let step = |event: &lifeboat::model::Event| {
-            event.body.step().and_then(|step| record.steps.get(step.at())).map(|step| step.name.to_string())
-        };
-        let killed = KILLED.get();
-        TIMELINES.with_borrow_mut(|all| {
-            let of = |event: &lifeboat::model::Event| {
-                let body = format!("{:?}", event.body);
-                let name = body.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-                (
-                    format!("{name} {}", step(event).unwrap_or_default()),
-                    event.at.duration_since(killed).as_secs_f64() * 1_000.0,
-                )
-            };
-            all.push(record.events.iter().map(of).collect());
-        });
-        let each = record.measures.overhead.per_step_us.expect("steps that acted");
-        OVERHEAD.with_borrow_mut(|(firsts, all)| {
-            firsts.push(first.duration_since(opened).as_secs_f64() * 1_000.0);
-            all.push(Duration::from_micros(each).as_secs_f64() * 1_000.0);
-        });
+        let text = fs::read_to_string(record).unwrap_or_else(|error| panic!("no record ({error}), {status}"));
+        serde_json::from_str(&text).expect("a record")
     }
 }
 
-fn armed(pair: &Pair) -> Armed {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(
-        folder.path().join("orders.yaml"),
-        watched::documents(pair, watched::Probe::Tcp, "Manual", "{periodSeconds: 0.1, failureThreshold: 3}"),
-    )
-    .expect("the documents");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lifeboat"))
-        .args(["failover", "orders", "--when-down", "--yes-i-mean", "orders", "--reason", "bench", "--as", "bench"])
-        .env("LIFEBOAT_DATA", folder.path().join("data"))
-        .env("LIFEBOAT_FILES", folder.path().join("orders.yaml"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("lifeboat");
+/// `--when-down`, from the moment it stands ready.
+fn armed(pair: &Pair) -> Commanded {
+    let mut armed = Commanded::failover(pair, &["--when-down"]);
+    let child = &mut armed.child;
     // It says that it stands ready on one of the two streams; both are drained to the end.
     let (said, ready) = mpsc::channel();
     let streams: [Box<dyn std::io::Read + Send>; 2] =
@@ -220,7 +233,7 @@ fn armed(pair: &Pair) -> Armed {
     while !all.last().is_some_and(|line: &String| line.contains("ready:")) {
         all.push(ready.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| unready(&all)));
     }
-    Armed { child, folder }
+    armed
 }
 
 fn unready(said: &[String]) -> String {
