@@ -103,7 +103,9 @@ pub struct PostgresTarget {
     /// Ways to fence a primary, tried in this order; the first whose effect is observed counts. Default: `readOnly`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fence: Vec<FenceMethod>,
-    /// Program that makes the source's server a standby of the destination (`pg_rewind`, `pg_basebackup`).
+    /// Program that makes the source's server a standby of the destination (`pg_rewind`, `pg_basebackup`) and starts it. It may be started
+    /// again while an earlier start of it still works, because a Lifeboat that is killed leaves it running: let it take a lock where it
+    /// works (`flock(1)`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverse: Option<ProgramCall>,
     /// The table of heartbeat markers, `schema.table`; default `public.lifeboat_heartbeat`.

@@ -499,6 +499,24 @@ async fn where_pg_rewind_cannot_work_the_old_primary_comes_back_through_pg_baseb
 }
 
 #[tokio::test]
+async fn a_reverse_program_that_says_done_and_starts_nothing_is_not_waited_for_to_the_end() {
+    let pair = Pair::start();
+    let mut target = pair.target(&json!([pair.fence_command()]));
+    target["reverse"] = json!({"run": ["true"]});
+    let driver = Postgres::open("orders-db", &target, Arc::new(Files)).unwrap();
+    pair.kill(Node::Fra);
+    act(&driver, &call(Verb::DatabaseFence)).await;
+    act(&driver, &call(Verb::DatabasePromote)).await;
+    let reverse = Call { timeout: Duration::from_secs(20), ..call(Verb::DatabaseReverse) };
+    match driver.act(&permit(), &reverse).await {
+        Attempt::NotApplied { why, retry: true } => {
+            assert!(why.starts_with("the program said done, and fra is down (") && why.contains("ever since"), "{why}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn reversing_a_source_that_still_writes_is_refused() {
     let pair = Pair::start();
     let driver = open(&pair, &Value::Null);

@@ -127,26 +127,29 @@ p=$(head -1 "$D/postmaster.pid" 2>/dev/null)
 [ -e "$D/standby.signal" ] || { echo "no standby.signal: it would start as a primary" >&2; exit 1; }
 "#;
 
-/// reverse.sh SOURCE DESTINATION: makes the source's server a standby of the destination's.
+/// reverse.sh SOURCE DESTINATION: makes the source's server a standby of the destination's. One at a time: what an earlier start began
+/// holds the lock, also when the script itself was killed; the server that is started does not. It ends when that server runs.
 const REVERSE: &str = r#"#!/bin/bash
 D=@DIR@; S=$1; T=$2; exec >>"$D/reverse.log" 2>&1; set -x
+exec 8>"$D/$S/reverse.lock"; flock -w 120 8 || exit 1
 @EXPORT@
 case $T in fra) H=127.1.0.10;; dub) H=127.2.0.10;; *) exit 2;; esac
-p=$(head -1 "$D/$S/data/postmaster.pid" 2>/dev/null)
-if [ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; then
-  @AS@ @BIN@/pg_ctl -D "$D/$S/data" -m fast -t 5 -w stop || "$D/fence.sh" "$S"
-fi
+runs() { p=$(head -1 "$D/$S/data/postmaster.pid" 2>/dev/null) && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; }
+if runs; then @AS@ @BIN@/pg_ctl -D "$D/$S/data" -m fast -t 5 -w stop || "$D/fence.sh" "$S"; fi
 rm -f "$D/$S/data/standby.signal"          # single-user recovery inside pg_rewind refuses standby mode
 @BIN@/psql -h $H -p @PORT@ -U postgres -d postgres -c CHECKPOINT || exit 1   # so that its new timeline is on disk
 # A server that was itself rewound has lost its slots.
 @BIN@/psql -h $H -p @PORT@ -U postgres -d postgres -c "SELECT pg_create_physical_replication_slot('peer')
   WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'peer')" || exit 1
 @AS@ @BIN@/pg_rewind -D "$D/$S/data" --config-file="$D/$S/postgresql.conf" --source-server="host=$H port=@PORT@ user=postgres dbname=postgres" || {
+  runs && exit 1
   rm -rf "$D/$S/data"
   @AS@ @BIN@/pg_basebackup -h $H -p @PORT@ -U postgres -D "$D/$S/data" -X stream -c fast || exit 1
 }
 touch "$D/$S/data/standby.signal"; chown postgres: "$D/$S/data/standby.signal"
-"$D/serve.sh" "$S"
+"$D/serve.sh" "$S" 8>&-
+for _ in $(seq 500); do runs && exit 0; sleep 0.02; done 2>/dev/null
+exit 1
 "#;
 
 /// clone.sh: a throw-away pair in dub, from a base backup of whatever dub serves: `clone-fra`, promoted, and `clone-dub`, which
@@ -354,9 +357,11 @@ impl Pair {
     /// Ends what works on a node's data besides its server: the programs that a reverse began go on when it is given up.
     fn end_strays(&self, node: Node) {
         let data = self.data(node).display().to_string();
+        let reverse = format!("{}\0{}", self.script("reverse.sh"), node.region());
         let server = self.pid(node);
         await_until("the end of what a program began", Duration::from_secs(10), || {
-            let strays: Vec<u32> = working_on(&data).into_iter().filter(|pid| Some(*pid) != server).collect();
+            let strays: Vec<u32> =
+                working_on(&[&data, &reverse]).into_iter().filter(|pid| Some(*pid) != server).collect();
             send("KILL", &strays);
             strays.is_empty()
         });
@@ -616,11 +621,11 @@ fn send(signal: &str, pids: &[u32]) {
 }
 
 /// Processes that have this folder in their words.
-fn working_on(folder: &str) -> Vec<u32> {
+fn working_on(texts: &[&str]) -> Vec<u32> {
     let words = |pid: u32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let names =
         fs::read_dir("/proc").expect("/proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    names.filter(|pid| String::from_utf8_lossy(&words(*pid)).contains(folder)).collect()
+    names.filter(|pid| texts.iter().any(|text| String::from_utf8_lossy(&words(*pid)).contains(text))).collect()
 }
 
 fn is_postgres(pid: u32) -> bool {

@@ -354,6 +354,10 @@ pub(super) async fn verify(members: &Members, permit: &Permit, call: &Call) -> A
     }
 }
 
+/// A server listens as soon as it runs, also while it recovers. One that was said to run and does not listen for this long, or for a
+/// quarter of the time that the step has, was not started, or ended at once: waiting on would not bring it back.
+const COMES_UP_WITHIN: Duration = Duration::from_secs(60);
+
 /// `database.reverse`.
 pub(super) async fn reverse(members: &Members, permit: &Permit, call: &Call) -> Attempt {
     let clock = SystemClock::start();
@@ -386,14 +390,26 @@ pub(super) async fn reverse(members: &Members, permit: &Permit, call: &Call) -> 
         Done::No(why) => return not(why, true),
         Done::Lost(why) => Some(why),
     };
+    let mut absent = None;
     loop {
         let view = members.view(Some(&call.source)).await;
         if let Observed::Already { mut facts, output } = effect::reverse(&view, call, &to.server.address) {
             facts.details = fields(json!({"streams_from": to.server.address.to_string()}));
             return Attempt::Applied { output, facts };
         }
-        if clock.monotonic() >= budget {
-            let seen = format!("{} is {} and does not stream", call.source, view.role(&call.source));
+        let (now, role) = (clock.monotonic(), view.role(&call.source));
+        let since = *absent.get_or_insert(now);
+        if !matches!(role, Role::Down(_)) {
+            absent = None;
+        } else if lost.is_none() && now.saturating_sub(since) >= COMES_UP_WITHIN.min(budget / 4) {
+            let why = format!(
+                "the program said done, and {} is {role} ever since; see what the program wrote down",
+                call.source
+            );
+            return not(why, true);
+        }
+        if now >= budget {
+            let seen = format!("{} is {role} and does not stream", call.source);
             return Attempt::Unknown {
                 why: lost.map_or_else(|| format!("the program said done; {seen}"), |lost| format!("{lost}; {seen}")),
             };

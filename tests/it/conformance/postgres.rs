@@ -33,7 +33,7 @@ const WRONG: &str = "Leaky-Hunter3-wrong";
 /// Several looks of two seconds' patience each stand in an act.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The pair's own reverse program, which says how long it runs: until the server is started, too.
+/// The pair's own reverse program, which says how long it runs.
 struct Reversing {
     program: PathBuf,
     pid: PathBuf,
@@ -42,13 +42,7 @@ struct Reversing {
 impl Reversing {
     fn of(pair: &Pair, folder: &Path) -> Self {
         let (program, pid) = (folder.join("reverse.sh"), folder.join("pid"));
-        let text = format!(
-            "#!/bin/sh\necho $$ > {}\n{} \"$@\" || exit $?\n\
-             for i in $(seq 500); do [ -s {}/\"$1\"/data/postmaster.pid ] && exit 0; sleep 0.02; done\n",
-            pid.display(),
-            pair.script("reverse.sh"),
-            pair.folder().display()
-        );
+        let text = format!("#!/bin/sh\necho $$ > {}\nexec {} \"$@\"\n", pid.display(), pair.script("reverse.sh"));
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         Self { program, pid }
