@@ -356,7 +356,7 @@ pub(super) async fn verify(members: &Members, permit: &Permit, call: &Call) -> A
 
 /// A server listens as soon as it runs, also while it recovers. One that was said to run and does not listen for this long, or for a
 /// quarter of the time that the step has, was not started, or ended at once: waiting on would not bring it back.
-const COMES_UP_WITHIN: Duration = Duration::from_secs(60);
+const COMES_UP_WITHIN: Duration = Duration::from_mins(1);
 
 /// `database.reverse`.
 pub(super) async fn reverse(members: &Members, permit: &Permit, call: &Call) -> Attempt {
