@@ -51,6 +51,30 @@ fn no_promise_is_broken_in_a_slice_of_all_that_can_go_wrong() {
 }
 
 #[test]
+fn every_planted_bug_fits_into_the_code_of_today() {
+    let read =
+        |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut hunks = 0;
+    for entry in std::fs::read_dir("tests/it/simulation/mutants").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "patch") {
+            continue;
+        }
+        for change in read(&path).split("\ndiff --git ").skip(1) {
+            let file = change.lines().find_map(|line| line.strip_prefix("--- a/")).expect("a file");
+            let code = read(file.as_ref());
+            for hunk in change.split("\n@@ ").skip(1) {
+                let before = hunk.lines().skip(1).filter_map(|line| line.strip_prefix([' ', '-']));
+                let before: Vec<_> = before.collect();
+                assert!(code.contains(&before.join("\n")), "{} does not fit into {file}", path.display());
+                hunks += 1;
+            }
+        }
+    }
+    assert!(hunks >= 20, "{hunks}");
+}
+
+#[test]
 fn the_same_seed_tells_the_same_story() {
     for seed in 0..12 {
         let (first, second) = (tale::tell(seed, true), tale::tell(seed, true));
