@@ -107,15 +107,18 @@ setsid bash -c 'exec 3<"$1/leash"; shift
 exit 0
 "#;
 
-/// fence.sh NODE: kills the postmaster and makes sure that it comes back as a standby, if at all.
+/// fence.sh NODE: kills the postmaster and makes sure that it comes back as a standby, if at all. A number in an old `postmaster.pid` may
+/// be somebody else's by now: a postmaster works in its own data.
 const FENCE: &str = r#"#!/bin/bash
 D=@DIR@/$1/data
 touch "$D/standby.signal"; chown postgres: "$D/standby.signal"
 p=$(head -1 "$D/postmaster.pid" 2>/dev/null) || exit 0
+runs() { [ "/proc/$p/cwd" -ef "$D" ]; }
+runs || exit 0
 # Its children follow it by themselves, unless they are stopped: then nobody would ever end them.
 kids=$(cat "/proc/$p/task/$p/children" 2>/dev/null)
 kill -9 "$p" $kids 2>/dev/null
-while [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; do sleep 0.01; done
+while runs; do sleep 0.01; done
 exit 0
 "#;
 
@@ -123,7 +126,7 @@ exit 0
 const FENCE_VERIFY: &str = r#"#!/bin/bash
 D=@DIR@/$1/data
 p=$(head -1 "$D/postmaster.pid" 2>/dev/null)
-[ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ] && { echo "process $p still runs" >&2; exit 1; }
+[ -n "$p" ] && [ "/proc/$p/cwd" -ef "$D" ] && { echo "process $p still runs" >&2; exit 1; }
 [ -e "$D/standby.signal" ] || { echo "no standby.signal: it would start as a primary" >&2; exit 1; }
 "#;
 
@@ -134,7 +137,7 @@ D=@DIR@; S=$1; T=$2; exec >>"$D/reverse.log" 2>&1; set -x
 exec 8>"$D/$S/reverse.lock"; flock -w 120 8 || exit 1
 @EXPORT@
 case $T in fra) H=127.1.0.10;; dub) H=127.2.0.10;; *) exit 2;; esac
-runs() { p=$(head -1 "$D/$S/data/postmaster.pid" 2>/dev/null) && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; }
+runs() { p=$(head -1 "$D/$S/data/postmaster.pid" 2>/dev/null) && [ "/proc/$p/cwd" -ef "$D/$S/data" ]; }
 if runs; then @AS@ @BIN@/pg_ctl -D "$D/$S/data" -m fast -t 5 -w stop || "$D/fence.sh" "$S"; fi
 rm -f "$D/$S/data/standby.signal"          # single-user recovery inside pg_rewind refuses standby mode
 @BIN@/psql -h $H -p @PORT@ -U postgres -d postgres -c CHECKPOINT || exit 1   # so that its new timeline is on disk
