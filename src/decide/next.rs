@@ -194,22 +194,16 @@ fn ready(run: &Run, step: &PlanStep) -> bool {
         return over(run, step);
     }
     let well = |need: &StepIndex| run.steps.get(need.at()).is_some_and(StepState::lets_dependents_run);
-    let left_out = |need: &&StepIndex| matches!(run.steps.get(need.at()), Some(StepState::Skipped { .. }));
+    let left_out = |need: &StepIndex| matches!(run.steps.get(need.at()), Some(StepState::Skipped { .. }));
     // Asked of every step that waits, at every turn: most wait for a need of their own, and cost no memory.
-    if !step.needs.iter().all(well) {
-        return false;
-    }
-    let mut through = BTreeSet::new();
-    let mut stand_ins: Vec<StepIndex> = step.needs.iter().filter(left_out).copied().collect();
-    while let Some(index) = stand_ins.pop() {
-        if !through.insert(index) {
-            continue;
-        }
-        let Some(stand_in) = run.plan().step(index) else { return false };
-        if !stand_in.needs.iter().all(well) {
+    let (mut met, mut stand_ins) = (BTreeSet::new(), Vec::new());
+    let mut asked = Some(step);
+    while let Some(step) = asked {
+        if !step.needs.iter().all(well) {
             return false;
         }
-        stand_ins.extend(stand_in.needs.iter().filter(left_out));
+        stand_ins.extend(step.needs.iter().copied().filter(|need| left_out(need) && met.insert(*need)));
+        asked = stand_ins.pop().and_then(|index| run.plan().step(index));
     }
     true
 }
