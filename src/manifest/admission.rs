@@ -148,13 +148,13 @@ fn verbs_and_targets(step: &mut JSONSchemaProps) {
     at(step, "uses", &mut |uses| {
         uses.enum_ = Some(named().map(|verb| JSON(Value::from(verb.as_str()))).collect());
     });
-    let one_of = |works: fn(Capability) -> bool| {
-        let verbs = named().filter(|verb| works(verb.capability())).map(|verb| verb.as_str());
-        format!("self.uses in {}", json!(verbs.collect::<Vec<_>>()))
+    let one_of = |general: bool| {
+        let verbs = named().filter(|verb| (verb.capability() == Capability::General) == general);
+        format!("self.uses in {}", json!(verbs.map(|verb| verb.as_str()).collect::<Vec<_>>()))
     };
-    let needs = format!("has(self.target) || !({})", one_of(|capability| capability != Capability::General));
+    let needs = format!("has(self.target) || !({})", one_of(false));
     refuse(step, Code::VerbNeedsTarget, &needs, "the verb works on a target of the group: add `target`");
-    let takes_none = format!("!has(self.target) || !({})", one_of(|capability| capability == Capability::General));
+    let takes_none = format!("!has(self.target) || !({})", one_of(true));
     refuse(step, Code::VerbTakesNoTarget, &takes_none, "the general verbs work on no target: remove `target`");
 }
 
