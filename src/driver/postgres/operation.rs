@@ -390,7 +390,8 @@ pub(super) async fn reverse(members: &Members, permit: &Permit, call: &Call) -> 
         Done::No(why) => return not(why, true),
         Done::Lost(why) => Some(why),
     };
-    let mut absent = None;
+    // When the server listened last; the program's word counts once.
+    let mut listened = clock.monotonic();
     loop {
         let view = members.view(Some(&call.source)).await;
         if let Observed::Already { mut facts, output } = effect::reverse(&view, call, &to.server.address) {
@@ -398,14 +399,13 @@ pub(super) async fn reverse(members: &Members, permit: &Permit, call: &Call) -> 
             return Attempt::Applied { output, facts };
         }
         let (now, role) = (clock.monotonic(), view.role(&call.source));
-        let since = *absent.get_or_insert(now);
         if !matches!(role, Role::Down(_)) {
-            absent = None;
-        } else if lost.is_none() && now.saturating_sub(since) >= COMES_UP_WITHIN.min(budget / 4) {
-            let why = format!(
-                "the program said done, and {} is {role} ever since; see what the program wrote down",
-                call.source
-            );
+            listened = now;
+        }
+        if lost.is_none() && now.saturating_sub(listened) >= COMES_UP_WITHIN.min(budget / 4) {
+            let source = &call.source;
+            let why =
+                format!("the program said done, and {source} is {role} ever since; see what the program wrote down");
             return not(why, true);
         }
         if now >= budget {
