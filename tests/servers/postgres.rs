@@ -108,17 +108,16 @@ exit 0
 "#;
 
 /// fence.sh NODE: kills the postmaster and makes sure that it comes back as a standby, if at all. A number in an old `postmaster.pid` may
-/// be somebody else's by now: a postmaster works in its own data.
+/// be somebody else's by now: a postmaster has its data in its words, which everybody may read.
 const FENCE: &str = r#"#!/bin/bash
 D=@DIR@/$1/data
 touch "$D/standby.signal"; chown postgres: "$D/standby.signal"
 p=$(head -1 "$D/postmaster.pid" 2>/dev/null) || exit 0
-runs() { [ "/proc/$p/cwd" -ef "$D" ]; }
-runs || exit 0
+grep -qsaF "$D" "/proc/$p/cmdline" || exit 0
 # Its children follow it by themselves, unless they are stopped: then nobody would ever end them.
 kids=$(cat "/proc/$p/task/$p/children" 2>/dev/null)
 kill -9 "$p" $kids 2>/dev/null
-while runs; do sleep 0.01; done
+while [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; do sleep 0.01; done
 exit 0
 "#;
 
@@ -126,7 +125,7 @@ exit 0
 const FENCE_VERIFY: &str = r#"#!/bin/bash
 D=@DIR@/$1/data
 p=$(head -1 "$D/postmaster.pid" 2>/dev/null)
-[ -n "$p" ] && [ "/proc/$p/cwd" -ef "$D" ] && { echo "process $p still runs" >&2; exit 1; }
+[ -n "$p" ] && grep -qsaF "$D" "/proc/$p/cmdline" && { echo "process $p still runs" >&2; exit 1; }
 [ -e "$D/standby.signal" ] || { echo "no standby.signal: it would start as a primary" >&2; exit 1; }
 "#;
 
@@ -137,7 +136,7 @@ D=@DIR@; S=$1; T=$2; exec >>"$D/reverse.log" 2>&1; set -x
 exec 8>"$D/$S/reverse.lock"; flock -w 120 8 || exit 1
 @EXPORT@
 case $T in fra) H=127.1.0.10;; dub) H=127.2.0.10;; *) exit 2;; esac
-runs() { p=$(head -1 "$D/$S/data/postmaster.pid" 2>/dev/null) && [ "/proc/$p/cwd" -ef "$D/$S/data" ]; }
+runs() { p=$(head -1 "$D/$S/data/postmaster.pid" 2>/dev/null) && grep -qsaF "$D/$S/data" "/proc/$p/cmdline"; }
 if runs; then @AS@ @BIN@/pg_ctl -D "$D/$S/data" -m fast -t 5 -w stop || "$D/fence.sh" "$S"; fi
 rm -f "$D/$S/data/standby.signal"          # single-user recovery inside pg_rewind refuses standby mode
 @BIN@/psql -h $H -p @PORT@ -U postgres -d postgres -c CHECKPOINT || exit 1   # so that its new timeline is on disk
@@ -383,7 +382,7 @@ impl Pair {
 
     /// Whether a node's postmaster runs, whatever it answers.
     pub fn runs(&self, node: Node) -> bool {
-        self.pid(node).is_some_and(is_postgres)
+        self.pid(node).is_some()
     }
 
     /// Copies the template's data to a node.
@@ -403,7 +402,7 @@ impl Pair {
         await_until(&format!("{} answering", node.region()), Duration::from_secs(30), || {
             wait += 1;
             // A killed server's children hold its shared memory for a moment, and the new one gives up at once.
-            if wait % 100 == 0 && self.pid(node).is_none_or(|pid| !is_postgres(pid)) {
+            if wait % 100 == 0 && !self.runs(node) {
                 run(Command::new(self.script("serve.sh")).arg(node.region()));
             }
             assert!(wait < 3_000, "{} does not start:\n{}", node.region(), self.log(node));
@@ -530,9 +529,11 @@ impl Pair {
         give_to_postgres(&key);
         format!("ssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n", certificate.display(), key.display())
     }
-    /// The process id in the postmaster's own file.
+    /// The process id in the postmaster's own file, while that is the postmaster's: the file of one that was killed stays.
     pub fn pid(&self, node: Node) -> Option<u32> {
-        fs::read_to_string(self.data(node).join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
+        let file = fs::read_to_string(self.data(node).join("postmaster.pid")).ok()?;
+        let data = self.data(node).display().to_string();
+        file.lines().next()?.trim().parse().ok().filter(|pid| words(*pid).contains(&data))
     }
 }
 
@@ -623,14 +624,19 @@ fn send(signal: &str, pids: &[u32]) {
         Command::new("kill").arg(format!("-{signal}")).args(pids.iter().map(u32::to_string)).output();
 }
 
-/// Processes that have this folder in their words.
-fn working_on(texts: &[&str]) -> Vec<u32> {
-    let words = |pid: u32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let names =
-        fs::read_dir("/proc").expect("/proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    names.filter(|pid| texts.iter().any(|text| String::from_utf8_lossy(&words(*pid)).contains(text))).collect()
+/// A process's words; none of one that is ending.
+fn words(pid: u32) -> String {
+    String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned()
 }
 
+/// Processes that have one of these texts in their words.
+fn working_on(texts: &[&str]) -> Vec<u32> {
+    let names =
+        fs::read_dir("/proc").expect("/proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    names.filter(|pid| texts.iter().any(|text| words(*pid).contains(text))).collect()
+}
+
+/// Whether it is there still: a process that is ending has lost its words before it has closed its sockets.
 fn is_postgres(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "postgres")
         && !fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
