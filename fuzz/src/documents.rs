@@ -31,7 +31,7 @@ pub fn documents(input: &[u8]) {
             let printed = scaffold::text(kind, &name, &group.spec, &documents.regions, &Wired);
             let read = load_texts([("scaffold.yaml", printed.as_str())]);
             assert!(read.findings.is_empty(), "{printed}\n{}", render(&read.findings, Look::default()));
-            assert_eq!(read.documents.runbooks.first().map(|runbook| &runbook.spec), Some(&spec), "{printed}");
+            assert_eq!(read.documents.runbooks.first().map(|runbook| runbook.spec.as_ref()), Some(&spec), "{printed}");
             let built_in = Document::placeless(name, spec);
             for runbook in documents.runbooks.iter().chain([&built_in]) {
                 for source in &group.spec.regions {

@@ -4,6 +4,8 @@
 //! the group do not matter, so that a slip in the switchover never holds up a failover. What the runbook leaves open
 //! (time limits, tries) comes from the driver's descriptor, and the plan says it in full.
 
+use std::sync::Arc;
+
 use super::{
     blackout,
     check::{check, written_limit},
@@ -55,7 +57,7 @@ pub fn compile(
         .filter_map(|member| regions.iter().find(|region| region.name == member.name).cloned())
         .collect();
     let mut alone = group.clone();
-    alone.spec.runbooks = only(route.kind, runbook);
+    Arc::make_mut(&mut alone.spec).runbooks = only(route.kind, runbook);
     let documents =
         Documents { regions: mine, groups: vec![alone], runbooks: vec![runbook.clone()], ..Documents::default() };
     let mut findings = check(&documents, catalog);

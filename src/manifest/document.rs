@@ -115,8 +115,8 @@ impl Origin {
 pub struct Document<T: Kind> {
     /// Its name.
     pub name: T::Name,
-    /// What it says.
-    pub spec: T,
+    /// What it says. Nobody changes it, so who needs the document for longer shares it.
+    pub spec: Arc<T>,
     /// Where it was written; `None` for an object of a cluster.
     pub origin: Option<Origin>,
 }
@@ -124,7 +124,7 @@ pub struct Document<T: Kind> {
 impl<T: Kind> Document<T> {
     /// An object of a cluster, or one made by a program.
     pub fn placeless(name: T::Name, spec: T) -> Self {
-        Self { name, spec, origin: None }
+        Self { name, spec: Arc::new(spec), origin: None }
     }
     /// `Runbook/region-failover`.
     pub fn title(&self) -> String {

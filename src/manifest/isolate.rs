@@ -40,7 +40,7 @@ pub fn isolate(
         return Err(findings);
     }
     let real = compiled(group)?.targets;
-    let mut stand_ins = group.spec.clone();
+    let mut stand_ins = group.spec.as_ref().clone();
     stand_ins.targets.clone_from(&isolated.targets);
     stand_ins.drills = DrillsSpec::default();
     let (steps, left_out) = steps(isolated, &runbook.spec.steps);

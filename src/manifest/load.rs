@@ -378,7 +378,7 @@ fn keep<T: Kind + for<'n> Deserialize<'n>>(
         Some(node) => read::read::<T>(node, &Path::spec(), problems),
     };
     match (name, spec) {
-        (Ok(name), Some(spec)) => all.push(Document { name, spec, origin: Some(origin.clone()) }),
+        (Ok(name), Some(spec)) => all.push(Document { name, spec: Arc::new(spec), origin: Some(origin.clone()) }),
         (Ok(name), None) => {
             broken.insert((T::KIND, name.to_string()));
         }

@@ -309,7 +309,7 @@ fn common_probes(group: &ProtectionGroupSpec, regions: &[Document<RegionSpec>]) 
         .regions
         .iter()
         .filter(|region| region.role != MemberRole::Witness)
-        .map(|member| regions.iter().find(|region| region.name == member.name).map(|region| &region.spec))
+        .map(|member| regions.iter().find(|region| region.name == member.name).map(|region| region.spec.as_ref()))
         .collect();
     let Some(Some(first)) = serving.first() else { return Vec::new() };
     let everywhere = |name: &str| {

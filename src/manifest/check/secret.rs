@@ -15,7 +15,7 @@ pub(super) fn check<T: Kind + Serialize>(notes: &mut Notes<'_, T>) {
         return;
     }
     // The spec types always serialise.
-    let spec = serde_json::to_value(&notes.document.spec).unwrap_or_default();
+    let spec = serde_json::to_value(notes.document.spec.as_ref()).unwrap_or_default();
     walk(&spec, &Path::spec(), notes);
 }
 

@@ -84,7 +84,7 @@ fn check_probe(
     }
     let serving = group.regions.iter().filter(|region| region.role != MemberRole::Witness);
     let regions: Vec<&RegionSpec> =
-        serving.filter_map(|region| book.world.regions.get(&region.name)).map(|region| &region.spec).collect();
+        serving.filter_map(|region| book.world.regions.get(&region.name)).map(|region| region.spec.as_ref()).collect();
     let names =
         |region: &&RegionSpec| region.probes.iter().map(|probe| probe.name.as_str().to_owned()).collect::<Vec<_>>();
     let lacking: Vec<&str> = group

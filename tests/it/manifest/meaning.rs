@@ -55,28 +55,28 @@ fn every_spec_means_the_same_to_another_reader() {
         let documents = &loaded.documents;
         let mut ours = BTreeMap::new();
         for region in &documents.regions {
-            ours.insert(region.title(), serde_json::to_value(&region.spec).unwrap());
+            ours.insert(region.title(), serde_json::to_value(region.spec.as_ref()).unwrap());
         }
         for group in &documents.groups {
-            ours.insert(group.title(), serde_json::to_value(&group.spec).unwrap());
+            ours.insert(group.title(), serde_json::to_value(group.spec.as_ref()).unwrap());
         }
         for runbook in &documents.runbooks {
-            ours.insert(runbook.title(), serde_json::to_value(&runbook.spec).unwrap());
+            ours.insert(runbook.title(), serde_json::to_value(runbook.spec.as_ref()).unwrap());
         }
         for schedule in &documents.schedules {
-            ours.insert(schedule.title(), serde_json::to_value(&schedule.spec).unwrap());
+            ours.insert(schedule.title(), serde_json::to_value(schedule.spec.as_ref()).unwrap());
         }
         for channel in &documents.channels {
-            ours.insert(channel.title(), serde_json::to_value(&channel.spec).unwrap());
+            ours.insert(channel.title(), serde_json::to_value(channel.spec.as_ref()).unwrap());
         }
         for policy in &documents.policies {
-            ours.insert(policy.title(), serde_json::to_value(&policy.spec).unwrap());
+            ours.insert(policy.title(), serde_json::to_value(policy.spec.as_ref()).unwrap());
         }
         for calendar in &documents.calendars {
-            ours.insert(calendar.title(), serde_json::to_value(&calendar.spec).unwrap());
+            ours.insert(calendar.title(), serde_json::to_value(calendar.spec.as_ref()).unwrap());
         }
         for anchor in &documents.anchors {
-            ours.insert(anchor.title(), serde_json::to_value(&anchor.spec).unwrap());
+            ours.insert(anchor.title(), serde_json::to_value(anchor.spec.as_ref()).unwrap());
         }
         let theirs = theirs(&text).into_iter().map(|document| {
             let (kind, spec) = (document["kind"].as_str().unwrap().to_owned(), document["spec"].clone());
@@ -189,6 +189,6 @@ proptest! {
         let loaded = load_texts([("any.yaml", text.as_str())]);
         prop_assert!(loaded.findings.is_empty(), "{}", render(&loaded.findings, Look::default()));
         let expected: lifeboat::spec::RunbookSpec = serde_json::from_value(document["spec"].clone()).unwrap();
-        prop_assert_eq!(&loaded.documents.runbooks[0].spec, &expected);
+        prop_assert_eq!(loaded.documents.runbooks[0].spec.as_ref(), &expected);
     }
 }

@@ -1,6 +1,6 @@
 //! Plans, built-in runbooks and schemas.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use super::*;
 use lifeboat::{
@@ -65,7 +65,7 @@ fn every_shipped_and_every_built_in_runbook_makes_a_plan() {
         let text = scaffold::text(kind, &built_in.name, &group.spec, &documents.regions, &TestCatalog);
         let loaded = load_texts([("scaffold.yaml", text.as_str())]);
         assert!(loaded.findings.is_empty(), "{text}\n{}", render(&loaded.findings, Look::default()));
-        assert_eq!(loaded.documents.runbooks[0].spec, spec);
+        assert_eq!(*loaded.documents.runbooks[0].spec, spec);
         insta::assert_snapshot!(format!("scaffold-{kind}"), text);
     }
 }
@@ -77,7 +77,7 @@ fn a_built_in_runbook_has_no_finding_but_for_the_time_limits() {
         let spec = scaffold::spec(kind, &documents.groups[0].spec, &documents.regions, &TestCatalog);
         documents.runbooks.push(Document::placeless(scaffold::name(kind).unwrap(), spec));
     }
-    documents.groups[0].spec.runbooks = lifeboat::spec::RunbookNames {
+    Arc::make_mut(&mut documents.groups[0].spec).runbooks = lifeboat::spec::RunbookNames {
         failover: scaffold::name(RunKind::Failover),
         switchover: scaffold::name(RunKind::Switchover),
         failback: scaffold::name(RunKind::Failback),
@@ -90,7 +90,7 @@ fn a_built_in_runbook_has_no_finding_but_for_the_time_limits() {
 fn a_document_with_an_error_makes_no_plan() {
     let documents = orders();
     let mut runbook = documents.runbooks[0].clone();
-    runbook.spec.steps.retain(|step| step.uses.parse().is_ok_and(|verb: Verb| !verb.fences()));
+    Arc::make_mut(&mut runbook.spec).steps.retain(|step| step.uses.parse().is_ok_and(|verb: Verb| !verb.fences()));
     let findings = compile(&documents, &runbook, RunKind::Failback).unwrap_err();
     assert!(findings.iter().all(|finding| finding.severity() == Severity::Error));
     assert!(codes(&findings).contains(&"LB0103") && codes(&findings).contains(&"LB0109"), "{:?}", codes(&findings));
@@ -99,7 +99,7 @@ fn a_document_with_an_error_makes_no_plan() {
 #[test]
 fn a_slip_in_another_runbook_does_not_hold_a_failover_up() {
     let mut documents = orders();
-    documents.groups[0].spec.runbooks.switchover = Some("lost".parse().unwrap());
+    Arc::make_mut(&mut documents.groups[0].spec).runbooks.switchover = Some("lost".parse().unwrap());
     assert!(codes(&manifest::check(&documents, &TestCatalog)).contains(&"LB0305"));
     let runbook = documents.runbooks.iter().find(|runbook| runbook.name.as_str() == "region-failover").unwrap();
     compile(&documents, runbook, RunKind::Failover).unwrap();

@@ -104,7 +104,7 @@ fn a_literal_secret_in_an_object_of_a_cluster_is_found_by_its_path() {
         region.origin = None;
     }
     let group = documents.groups.pop().unwrap();
-    let mut spec = serde_json::to_value(&group.spec).unwrap();
+    let mut spec = serde_json::to_value(group.spec.as_ref()).unwrap();
     spec["targets"][0]["postgres"]["members"][1]["password"] = "hunter2".into();
     let spec = serde_json::from_value(spec).unwrap();
     documents.groups.push(manifest::Document::placeless(group.name, spec));
