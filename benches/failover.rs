@@ -85,11 +85,8 @@ fn between(earlier: Timestamp, later: Timestamp) -> f64 {
 fn timeline(runs: &[(Timestamp, Record)]) {
     let named = |(killed, record): &(Timestamp, Record)| -> Vec<(String, f64)> {
         let step = |event: &Event| event.body.step().and_then(|step| record.steps.get(step.at()));
-        let word = |event: &Event| {
-            let body = format!("{:?}", event.body);
-            body.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
-        };
-        let name = |event| format!("{} {}", word(event), step(event).map_or("", |step| step.name.as_str()));
+        let name =
+            |event: &Event| format!("{} {}", event.body.word(), step(event).map_or("", |step| step.name.as_str()));
         record.events.iter().map(|event| (name(event), between(*killed, event.at))).collect()
     };
     let runs: Vec<_> = runs.iter().map(named).collect();

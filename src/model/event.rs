@@ -1,6 +1,8 @@
 //! What is written in the journal. These words are for ever: fields are added, never changed or removed; a
 //! reader of a new event ships before its writer.
 
+mod body;
+
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
@@ -174,7 +176,7 @@ mod shared {
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "event")]
+#[serde(remote = "Self", rename_all = "camelCase", tag = "event")]
 pub enum EventBody {
     /// The run exists.
     Opened(Box<Opened>),

@@ -17,7 +17,7 @@ use super::{
     StepState, Term,
 };
 pub use state::{Outcome, PauseReason, RunKind, RunState};
-use transition::{step_after, word};
+use transition::step_after;
 
 /// An event that makes no sense where the run is. A bug, or a journal that was tampered with.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -72,12 +72,12 @@ impl Run {
     /// Begins a run from its first event, which holds a plan that can be walked.
     pub fn open(id: RunId, first: &Event) -> Result<Self, IllegalEvent> {
         let (EventBody::Opened(opened), 1) = (&first.body, first.seq) else {
-            return Err(IllegalEvent { event: word(&first.body), subject: id.to_string(), state: "not open".into() });
+            return Err(IllegalEvent { event: first.body.word(), subject: id.to_string(), state: "not open".into() });
         };
         // What walks the plan later relies on it: a need that is none would be a place outside of it.
         if let Err(bad) = opened.plan.check() {
             let state = format!("without a plan that holds together ({bad})");
-            return Err(IllegalEvent { event: word(&first.body), subject: id.to_string(), state });
+            return Err(IllegalEvent { event: first.body.word(), subject: id.to_string(), state });
         }
         let by = &opened.requested_by;
         Ok(Self {
@@ -159,7 +159,7 @@ impl Run {
     pub fn after(&mut self, event: &Event) -> Result<(), IllegalEvent> {
         if event.seq != self.seq + 1 || event.term < self.term {
             return Err(IllegalEvent {
-                event: word(&event.body),
+                event: event.body.word(),
                 subject: format!("{} at event {} of term {}", self.id, event.seq, event.term),
                 state: format!("at event {} of term {}", self.seq, self.term),
             });
@@ -236,7 +236,7 @@ impl Run {
         let Some(next) = step_after(state, body, at) else {
             let name = self.plan().step(step).map_or_else(String::new, |s| s.name.to_string());
             return Err(IllegalEvent {
-                event: word(body),
+                event: body.word(),
                 subject: format!("step `{name}` of {}", self.id),
                 state: state.word().into(),
             });
@@ -414,6 +414,6 @@ impl Run {
             RunState::Unwinding { .. } => "unwinding",
             RunState::Closed { .. } => "closed",
         };
-        IllegalEvent { event: word(body), subject: self.id.to_string(), state: state.into() }
+        IllegalEvent { event: body.word(), subject: self.id.to_string(), state: state.into() }
     }
 }

@@ -70,14 +70,15 @@ fn every_event_is_legal_exactly_where_the_table_says() {
         "stuck          . . . . y . . . . y . .",
     ];
     for (row, body) in table.iter().zip(events(PROMOTE)) {
-        let mut seen = format!("{:<14}", word(&body));
+        assert_eq!(serde_json::to_value(&body).unwrap()["event"], body.word());
+        let mut seen = format!("{:<14}", body.word());
         for state in states() {
             let mut run = fresh();
             run.steps[PROMOTE.at()] = state.clone();
             let before = format!("{run:?}");
             let event = Event { seq: 2, term: Term(1), at: Timestamp::UNIX_EPOCH, body: body.clone() };
             let legal = run.after(&event).is_ok();
-            assert!(legal || format!("{run:?}") == before, "a refused `{}` changed the run", word(&body));
+            assert!(legal || format!("{run:?}") == before, "a refused `{}` changed the run", body.word());
             seen.push_str(if legal { " y" } else { " ." });
         }
         assert_eq!(seen, *row);

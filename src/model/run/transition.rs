@@ -77,26 +77,3 @@ pub(super) fn step_after(state: &StepState, body: &EventBody, at: Timestamp) -> 
         ) => None,
     }
 }
-
-/// The event's word, for errors.
-pub(super) fn word(body: &EventBody) -> &'static str {
-    match body {
-        EventBody::Opened(_) => "opened",
-        EventBody::TakenOver { .. } => "takenOver",
-        EventBody::Commanded { .. } => "commanded",
-        EventBody::ApprovalWithdrawn { .. } => "approvalWithdrawn",
-        EventBody::Skipped { .. } => "skipped",
-        EventBody::Blocked { .. } => "blocked",
-        EventBody::ApprovalAsked { .. } => "approvalAsked",
-        EventBody::Acting { .. } => "acting",
-        EventBody::Done { .. } => "done",
-        EventBody::Failed { .. } => "failed",
-        EventBody::Lost { .. } => "lost",
-        EventBody::Paused { .. } => "paused",
-        EventBody::Unwinding { .. } => "unwinding",
-        EventBody::Undoing { .. } => "undoing",
-        EventBody::Undone { .. } => "undone",
-        EventBody::Stuck { .. } => "stuck",
-        EventBody::Closed { .. } => "closed",
-    }
-}
