@@ -387,6 +387,9 @@ impl<'n> de::SeqAccess<'n> for Items<'n, '_> {
         }
         Ok(None)
     }
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.all.len().saturating_sub(self.at))
+    }
 }
 
 struct Entries<'n, 't> {

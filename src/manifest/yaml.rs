@@ -320,6 +320,8 @@ impl<'de> de::Visitor<'de> for BareVisitor {
         while let Some(item) = seq.next_element::<Written>()? {
             items.push(item.0);
         }
+        // The reader cannot say how many there will be, and documents stay as long as the program works on them.
+        items.shrink_to_fit();
         Ok(Bare(Content::List(items)))
     }
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Bare, A::Error> {
@@ -329,6 +331,7 @@ impl<'de> de::Visitor<'de> for BareVisitor {
             let value = map.next_value::<Written>()?.0;
             entries.push(Entry { key: key.value, key_span, value });
         }
+        entries.shrink_to_fit();
         Ok(Bare(Content::Map(entries)))
     }
 }
