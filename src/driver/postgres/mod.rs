@@ -29,6 +29,7 @@ mod params;
 mod parity;
 mod preflight;
 mod program;
+mod reverse;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -113,7 +114,7 @@ impl Postgres {
             Verb::DatabaseCatchUp => operation::catch_up(&self.members, call).await,
             Verb::DatabasePromote => operation::promote(&self.members, permit, call).await,
             Verb::DatabaseVerify => operation::verify(&self.members, permit, call).await,
-            Verb::DatabaseReverse => operation::reverse(&self.members, permit, call).await,
+            Verb::DatabaseReverse => reverse::reverse(&self.members, permit, call).await,
             verb => Attempt::NotApplied { why: format!("{verb} is no verb of a postgres target"), retry: false },
         }
     }

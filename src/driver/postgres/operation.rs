@@ -6,16 +6,14 @@
 use std::{pin::pin, time::Duration};
 
 use futures::future::{Either, select};
-use serde_json::json;
 use tokio_postgres::{SimpleQueryMessage, error::SqlState, types::PgLsn};
 
 use super::{
     client::{LOOK, Members, TIMELINE, ask, newest_of},
-    effect::{self, fields},
+    effect,
     heartbeat::{make_table, upsert},
     observe::{Answer, Reply, View, loss},
     params::{Member, within},
-    program::{self, Done},
 };
 use crate::{
     model::{Attempt, Observed, Output, RegionName, Role},
@@ -31,11 +29,11 @@ const CATCH_UP: Duration = Duration::from_millis(20);
 /// began, and the observation before has the figure, too.
 const SOURCE: Duration = Duration::from_millis(300);
 
-fn not(why: impl Into<String>, retry: bool) -> Attempt {
+pub(super) fn not(why: impl Into<String>, retry: bool) -> Attempt {
     Attempt::NotApplied { why: why.into(), retry }
 }
 
-fn lease_lost() -> Attempt {
+pub(super) fn lease_lost() -> Attempt {
     not("the lease was lost; nothing was done", false)
 }
 
@@ -351,70 +349,6 @@ pub(super) async fn verify(members: &Members, permit: &Permit, call: &Call) -> A
         Ok(true) => Attempt::Applied { output: Output::new(), facts: members.view(Some(&call.source)).await.facts() },
         Ok(false) => not("a committed row was read back with an older time", false),
         Err(error) => failed("write a row", &error),
-    }
-}
-
-/// A server listens as soon as it runs, also while it recovers. One that was said to run and does not listen for this long, or for a
-/// quarter of the time that the step has, was not started, or ended at once: waiting on would not bring it back.
-const COMES_UP_WITHIN: Duration = Duration::from_mins(1);
-
-/// `database.reverse`.
-pub(super) async fn reverse(members: &Members, permit: &Permit, call: &Call) -> Attempt {
-    let clock = SystemClock::start();
-    let (Some(_), Some(to)) = (members.of(&call.source), members.of(&call.destination)) else {
-        return not(format!("the target has no member in {} or {}", call.source, call.destination), false);
-    };
-    let Some(program) = &members.params.reverse else {
-        let why = "no reverse program is declared; write `reverse: {run: [PROGRAM, …]}` in the target, which makes the \
-                   source a standby of the destination (pg_rewind, pg_basebackup), or do it by hand";
-        return not(why, false);
-    };
-    let view = members.view(Some(&call.source)).await;
-    if view.role(&call.destination) != Role::Primary {
-        let found = view.role(&call.destination);
-        let silent = matches!(found, Role::Down(_) | Role::Unknown(_));
-        return not(format!("expected {} to be the primary before reversing, found {found}", call.destination), silent);
-    }
-    match effect::reverse(&view, call, &to.server.address) {
-        Observed::Ready { .. } => {}
-        Observed::Already { facts, output } => return Attempt::Applied { output, facts },
-        Observed::Refused { expected, found, .. } => return not(format!("expected {expected}, found {found}"), false),
-        Observed::Unknown { why } => return not(why, true),
-    }
-    if !permit.live() {
-        return lease_lost();
-    }
-    let budget = call.timeout.mul_f64(0.9);
-    let lost = match program::run(&program.run, call, budget).await {
-        Done::Yes => None,
-        Done::No(why) => return not(why, true),
-        Done::Lost(why) => Some(why),
-    };
-    // When the server listened last; the program's word counts once.
-    let mut listened = clock.monotonic();
-    loop {
-        let view = members.view(Some(&call.source)).await;
-        if let Observed::Already { mut facts, output } = effect::reverse(&view, call, &to.server.address) {
-            facts.details = fields(json!({"streams_from": to.server.address.to_string()}));
-            return Attempt::Applied { output, facts };
-        }
-        let (now, role) = (clock.monotonic(), view.role(&call.source));
-        if !matches!(role, Role::Down(_)) {
-            listened = now;
-        }
-        if lost.is_none() && now.saturating_sub(listened) >= COMES_UP_WITHIN.min(budget / 4) {
-            let source = &call.source;
-            let why =
-                format!("the program said done, and {source} is {role} ever since; see what the program wrote down");
-            return not(why, true);
-        }
-        if now >= budget {
-            let seen = format!("{} is {role} and does not stream", call.source);
-            return Attempt::Unknown {
-                why: lost.map_or_else(|| format!("the program said done; {seen}"), |lost| format!("{lost}; {seen}")),
-            };
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -1,9 +1,10 @@
 //! Programs and fencing agents outside the database.
 //!
-//! Promises: no shell reads the words; what is dropped, also at a deadline, is killed. A program that ended with another
-//! code than 0, and an answer outside 2xx, are certain; no answer and a killed program are lost.
+//! Promises: no shell reads the words; what is dropped, also at a deadline, is killed with every process of its group, and a server that
+//! a program started and left behind is waited for by nobody. A program that ended with another code than 0, and an answer outside 2xx, are
+//! certain; no answer and a killed program are lost.
 
-use std::{process::Stdio, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::{Method, Url};
 use secrecy::ExposeSecret;
@@ -12,6 +13,7 @@ use crate::{
     net::{
         http::{Http, Outcome},
         postgres::told,
+        program::{self, Ended, Program},
     },
     port::{Call, Secrets},
     spec::{HttpCall, SecretRef},
@@ -35,32 +37,35 @@ const TAIL: usize = 240;
 pub(super) async fn run(words: &[String], call: &Call, within: Duration) -> Done {
     let target = call.target.as_ref().map_or("", |target| target.as_str());
     let values = [("source", call.source.as_str()), ("destination", call.destination.as_str()), ("target", target)];
-    let mut filled = words.iter().map(|word| {
-        values.iter().fold(word.clone(), |word, (name, value)| {
-            word.replace(&format!("{{{{ {name} }}}}"), value).replace(&format!("{{{{{name}}}}}"), value)
+    let filled: Vec<String> = words
+        .iter()
+        .map(|word| {
+            values.iter().fold(word.clone(), |word, (name, value)| {
+                word.replace(&format!("{{{{ {name} }}}}"), value).replace(&format!("{{{{{name}}}}}"), value)
+            })
         })
-    });
-    let Some(program) = filled.next() else { return Done::No("no program is given".into()) };
-    let mut command = tokio::process::Command::new(&program);
-    command.args(filled).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    for (name, value) in values {
-        command.env(format!("LIFEBOAT_{}", name.to_uppercase()), value);
-    }
-    let child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => return Done::No(format!("{program} could not be started: {error}")),
+        .collect();
+    let Some(name) = filled.first() else { return Done::No("no program is given".into()) };
+    let program = Program {
+        words: &filled.iter().map(String::as_str).collect::<Vec<_>>(),
+        directory: None,
+        env: ["LIFEBOAT_SOURCE", "LIFEBOAT_DESTINATION", "LIFEBOAT_TARGET"]
+            .into_iter()
+            .zip(values.map(|(_, value)| value))
+            .collect(),
+        secret_env: &BTreeMap::new(),
     };
-    match tokio::time::timeout(within, child.wait_with_output()).await {
-        Ok(Ok(output)) if output.status.success() => Done::Yes,
-        Ok(Ok(output)) => {
-            let text = String::from_utf8_lossy(&output.stderr);
-            let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no error output");
-            let last: String = last.chars().filter(|c| !c.is_control()).take(TAIL).collect();
-            Done::No(format!("{program} ended with {}: {last}", output.status))
+    match program::run(&program, within).await {
+        Ended::NotStarted(error) => Done::No(format!("{name} could not be started: {error}")),
+        Ended::Exited(status, _) if status.success() => Done::Yes,
+        Ended::Exited(status, printed) => {
+            let last: String = printed.last_error.chars().filter(|c| !c.is_control()).take(TAIL).collect();
+            let last = if last.is_empty() { "no error output" } else { &last };
+            Done::No(format!("{name} ended with {status}: {last}"))
         }
-        Ok(Err(error)) => Done::Lost(format!("{program} was started and its end was not seen: {error}")),
-        Err(_elapsed) => {
-            Done::Lost(format!("{program} did not end within {:.1} s and was killed", within.as_secs_f64()))
+        Ended::Lost(error) => Done::Lost(format!("{name} was started and its end was not seen: {error}")),
+        Ended::TimedOut(_) => {
+            Done::Lost(format!("{name} did not end within {:.1} s and was killed", within.as_secs_f64()))
         }
     }
 }
@@ -121,5 +126,84 @@ async fn request(
             Done::No(format!("the agent could not be reached: {why}"))
         }
         Outcome::Silent { why } => Done::Lost(format!("the agent's answer was lost: {why}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path, time::Instant};
+
+    use serde_json::Map;
+
+    use super::*;
+    use crate::{
+        model::{RunKind, Verb},
+        port::Known,
+    };
+
+    fn call() -> Call {
+        Call {
+            run: "orders-1".parse().unwrap(),
+            kind: RunKind::Failover,
+            step: "reverse".parse().unwrap(),
+            attempt: 1,
+            in_doubt: false,
+            verb: Verb::DatabaseReverse,
+            target: Some("orders-db".parse().unwrap()),
+            source: "fra".parse().unwrap(),
+            destination: "dub".parse().unwrap(),
+            with: Map::new(),
+            timeout: Duration::from_secs(60),
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            known: Known::default(),
+        }
+    }
+
+    async fn shell(text: &str, within: Duration) -> Done {
+        let words = ["/bin/sh", "-c", text, "sh", "{{ source }}", "{{destination}}"].map(str::to_owned);
+        run(&words, &call(), within).await
+    }
+
+    /// The process whose number is in a file; none when it is gone, or waits to be collected.
+    fn running(file: &Path) -> Option<String> {
+        let pid = fs::read_to_string(file).unwrap().trim().to_owned();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        (!stat.rsplit(") ").next()?.starts_with('Z')).then_some(pid)
+    }
+
+    #[tokio::test]
+    async fn a_program_is_told_the_regions_and_the_target() {
+        let text =
+            r#"test "$1/$2/$LIFEBOAT_SOURCE/$LIFEBOAT_DESTINATION/$LIFEBOAT_TARGET" = fra/dub/fra/dub/orders-db"#;
+        assert_eq!(shell(text, Duration::from_secs(10)).await, Done::Yes);
+        let said =
+            shell("echo nothing; printf 'first\\n\\033[1mlast\\n\\n' >&2; exit 3", Duration::from_secs(10)).await;
+        assert_eq!(said, Done::No("/bin/sh ended with exit status: 3: [1mlast".into()));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_a_program_started_is_left_alone_and_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server");
+        let began = Instant::now();
+        let text = format!("sleep 600 & echo $! > {}", file.display());
+        assert_eq!(shell(&text, Duration::from_secs(60)).await, Done::Yes);
+        assert!(began.elapsed() < Duration::from_secs(10), "it waited for the server, which holds its standard error");
+        let server = running(&file).expect("the server was ended");
+        std::process::Command::new("kill").arg(server).status().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_program_runs_ends_with_it_at_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("child");
+        let text = format!("sleep 600 & echo $! > {}; wait", file.display());
+        let done = shell(&text, Duration::from_millis(500)).await;
+        assert_eq!(done, Done::Lost("/bin/sh did not end within 0.5 s and was killed".into()));
+        let began = Instant::now();
+        while let Some(child) = running(&file) {
+            assert!(began.elapsed() < Duration::from_secs(10), "{child} goes on");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
