@@ -287,4 +287,29 @@ mod tests {
         assert_eq!(key(1).open_blob(&frame, &[9; 32]), Err(BadFrame::Sealed));
         assert!(key(1).opener().open(&frame, 0).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_taken_apart_without_a_gap_or_refused(
+            magic in proptest::bool::weighted(0.9),
+            length in 0_u32..64,
+            mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..128),
+        ) {
+            if magic && let Some(start) = bytes.first_chunk_mut::<4>() {
+                *start = MAGIC;
+            }
+            // Most lengths by chance are longer than any file.
+            if let Some(said) = bytes.get_mut(HEAD - 4..HEAD) {
+                said.copy_from_slice(&length.to_be_bytes());
+            }
+            match split(&bytes) {
+                Ok((head, sealed, rest)) => {
+                    proptest::prop_assert_eq!([&head.bytes(), sealed, rest].concat(), bytes.clone());
+                    proptest::prop_assert_eq!(first(&bytes, head.index).map(<[u8]>::len), Ok(bytes.len() - rest.len()));
+                    proptest::prop_assert_eq!(key(1).opener().open(&bytes, head.index), Err(BadFrame::Sealed));
+                }
+                Err(bad) => proptest::prop_assert!(matches!(bad, BadFrame::Torn | BadFrame::Magic)),
+            }
+        }
+    }
 }
