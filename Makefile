@@ -74,7 +74,7 @@ bench: ## Measure
 
 # Without a sanitizer a stable compiler will do: our own code has no unsafe block, so what is looked for are panics.
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= documents journals dns s3 expressions words
+FUZZ_TARGETS ?= documents journals dns s3 expressions words ledger
 
 fuzz: ## Fuzz each target for a minute; FUZZ_SECONDS=…, FUZZ_TARGETS=… (needs cargo-fuzz; `make test` runs a bounded part)
 	@for target in $(FUZZ_TARGETS); do \
