@@ -70,6 +70,21 @@ impl Call {
         format!("lifeboat/{}/{}", self.run, self.step)
     }
 
+    /// What a program that is run for this call finds in its environment: `LIFEBOAT_RUN`, `LIFEBOAT_STEP`, `LIFEBOAT_SOURCE`,
+    /// `LIFEBOAT_DESTINATION`, `LIFEBOAT_IDEMPOTENCY_KEY`, and `LIFEBOAT_TARGET` where the step has one. By the key it can tell that an
+    /// earlier try of itself still works.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut all = vec![
+            ("LIFEBOAT_RUN", self.run.to_string()),
+            ("LIFEBOAT_STEP", self.step.to_string()),
+            ("LIFEBOAT_SOURCE", self.source.to_string()),
+            ("LIFEBOAT_DESTINATION", self.destination.to_string()),
+            ("LIFEBOAT_IDEMPOTENCY_KEY", self.idempotency_key()),
+        ];
+        all.extend(self.target.as_ref().map(|target| ("LIFEBOAT_TARGET", target.to_string())));
+        all
+    }
+
     /// The call as a reverse sees it: `with: {member: destination}` exchanges the sides, so that `source` is always the
     /// one that becomes the replica. Any other call stays as it is.
     pub fn oriented(&self) -> Cow<'_, Self> {

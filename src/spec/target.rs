@@ -197,7 +197,9 @@ impl FenceMethod {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReadOnlyFence {}
 
-/// A program to run, without a shell. The words may hold `{{ source }}`, `{{ destination }}`, `{{ target }}`.
+/// A program to run, without a shell. The words may hold `{{ source }}`, `{{ destination }}`, `{{ target }}`; its environment has them and the
+/// run as `LIFEBOAT_SOURCE`, `LIFEBOAT_DESTINATION`, `LIFEBOAT_TARGET`, `LIFEBOAT_RUN`, `LIFEBOAT_STEP`, and `LIFEBOAT_IDEMPOTENCY_KEY`, which is
+/// the same for every try.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProgramCall {

@@ -2,8 +2,7 @@
 //!
 //! Promises: no shell reads the words of `run`; the program runs in a process group of its own, which is killed when the time
 //! is up or the run lets go of it; what it printed is kept without the values of `secretEnv`. It inherits lifeboat's
-//! environment (it needs `PATH` and the like), and is told what it runs for: `LIFEBOAT_RUN`, `LIFEBOAT_STEP`,
-//! `LIFEBOAT_SOURCE`, `LIFEBOAT_DESTINATION`, `LIFEBOAT_IDEMPOTENCY_KEY`.
+//! environment (it needs `PATH` and the like), and is told what it runs for ([`Call::environment`]).
 //!
 //! Assumes that exit code 0 means done and any other means not done. Being killed, by us or by anybody, means unknown; then `check`
 //! is asked, and without one a step is repeated only when it says `idempotent` or `readOnly`. A crash of lifeboat in the middle
@@ -41,16 +40,10 @@ impl RunProgram {
         for (name, reference) in &params.secret_env {
             secret_env.insert(name.as_str(), self.secrets.resolve(reference)?.expose_secret().to_owned());
         }
-        let (run, key) = (call.run.to_string(), call.idempotency_key());
+        let told = call.environment();
         let mut env: Vec<(&str, &str)> =
             params.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        env.extend([
-            ("LIFEBOAT_RUN", run.as_str()),
-            ("LIFEBOAT_STEP", call.step.as_str()),
-            ("LIFEBOAT_SOURCE", call.source.as_str()),
-            ("LIFEBOAT_DESTINATION", call.destination.as_str()),
-            ("LIFEBOAT_IDEMPOTENCY_KEY", key.as_str()),
-        ]);
+        env.extend(told.iter().map(|(name, value)| (*name, value.as_str())));
         let program = Program { words, directory: params.directory.as_deref(), env, secret_env: &secret_env };
         Ok(program::run(&program, call.timeout).await)
     }

@@ -46,13 +46,11 @@ pub(super) async fn run(words: &[String], call: &Call, within: Duration) -> Done
         })
         .collect();
     let Some(name) = filled.first() else { return Done::No("no program is given".into()) };
+    let environment = call.environment();
     let program = Program {
         words: &filled.iter().map(String::as_str).collect::<Vec<_>>(),
         directory: None,
-        env: ["LIFEBOAT_SOURCE", "LIFEBOAT_DESTINATION", "LIFEBOAT_TARGET"]
-            .into_iter()
-            .zip(values.map(|(_, value)| value))
-            .collect(),
+        env: environment.iter().map(|(name, value)| (*name, value.as_str())).collect(),
         secret_env: &BTreeMap::new(),
     };
     match program::run(&program, within).await {
@@ -173,9 +171,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_is_told_the_regions_and_the_target() {
-        let text =
-            r#"test "$1/$2/$LIFEBOAT_SOURCE/$LIFEBOAT_DESTINATION/$LIFEBOAT_TARGET" = fra/dub/fra/dub/orders-db"#;
-        assert_eq!(shell(text, Duration::from_secs(10)).await, Done::Yes);
+        let words = r#"echo "$1/$2 $LIFEBOAT_SOURCE/$LIFEBOAT_DESTINATION $LIFEBOAT_TARGET $LIFEBOAT_IDEMPOTENCY_KEY" >&2; false"#;
+        let told = "/bin/sh ended with exit status: 1: fra/dub fra/dub orders-db lifeboat/orders-1/reverse";
+        assert_eq!(shell(words, Duration::from_secs(10)).await, Done::No(told.into()));
         let said =
             shell("echo nothing; printf 'first\\n\\033[1mlast\\n\\n' >&2; exit 3", Duration::from_secs(10)).await;
         assert_eq!(said, Done::No("/bin/sh ended with exit status: 3: [1mlast".into()));
