@@ -8,6 +8,10 @@ MAKEFLAGS += --no-print-directory
 CARGO ?= cargo
 # What Cargo.lock says and nothing else.
 LOCKED := --locked
+# Where cargo puts what it builds, and the functions that runs call, for build.rs. Their names change with the compiler and with what they
+# depend on.
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+LAYOUT := $(TARGET)/layout-$(word 2,$(shell rustc --version 2>/dev/null)).txt
 say = @printf '\n== %s (%s)\n' "$(1)" "$$(date -u +%H:%M:%SZ)"
 
 .PHONY: help install-deps build demo test fmt clippy doc doctest architecture nextest simulate grade mutants bench fuzz deny
@@ -18,8 +22,16 @@ help: ## This list
 install-deps: ## Install what the tests and the demonstration need, once, without a question
 	@.ci/install
 
-build: ## Build the program: target/release/lifeboat
-	$(CARGO) build $(LOCKED) --release
+build: $(LAYOUT) ## Build the program as it is meant to be shipped, in two passes: target/release/lifeboat
+	$(call say,build)
+	LIFEBOAT_LAYOUT=$(LAYOUT) $(CARGO) build $(LOCKED) --release --bin lifeboat
+
+$(LAYOUT): Cargo.lock Cargo.toml benches/layout.py benches/compare.py
+	@.ci/install build
+	$(call say,first pass: what do runs call?)
+	$(CARGO) build $(LOCKED) --release --bin lifeboat
+	benches/layout.py $(TARGET)/release/lifeboat > $@.next
+	mv $@.next $@
 
 demo: install-deps ## Fail two regions over on this machine: real PostgreSQL, name server and object store
 	$(CARGO) build $(LOCKED) --quiet --bins --examples

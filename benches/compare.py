@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whole processes side by side: lifeboat and whatever peers are installed, interleaved with the floors of the same round.
 
-    cargo build --release && benches/compare.py [--rounds N] [--peer-rounds N] [--lifeboat PATH]
+    make build && benches/compare.py [--rounds N] [--peer-rounds N] [--lifeboat PATH]
 
 Prints one table of minima and medians of wall time, CPU time, peak memory and the ratio to the journal's floor of the same
 round. Read the ratios, not the seconds: the disk and the neighbours move. make and ninja come from the system, other peers
@@ -11,7 +11,7 @@ Peers run the shapes that they can express. Ansible: a chain of 100, times ten, 
 chain. steno: a chain and a fan-out; its time grows tenfold with each layer of a layered run, so that one never ends. Each
 run of a peer is ended after LIMIT seconds, and shows as that.
 """
-import argparse, math, os, resource, shutil, signal, sqlite3, statistics, subprocess, sys, tempfile, threading, time
+import argparse, math, os, shutil, signal, sqlite3, statistics, subprocess, sys, tempfile, time
 
 STEPS, WIDTH = 1000, 10
 LIMIT = 120
@@ -96,33 +96,35 @@ def commits(folder, count):
     return time.perf_counter() - began
 
 
+# Runs its words. The kernel counts for a process what its parent had when it became another program, so the parent is small.
+MEASURE = """import os, sys, time
+began = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+_, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+sys.exit(status != 0)"""
+
+
 def timed(command, limit=None, times=1, **how):
     """Wall seconds, CPU seconds and peak KiB of one process and its children; both times multiplied by `times`. Endless when it
     was ended after `limit` seconds."""
-    with tempfile.TemporaryFile() as errors:
-        began = time.perf_counter()
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True, **how)
-        late = threading.Event()
-
-        def end():
-            late.set()
-            os.killpg(child.pid, signal.SIGKILL)
-
-        timer = threading.Timer(limit or 3600, end)
-        timer.start()
-        _, status, usage = os.wait4(child.pid, 0)
-        timer.cancel()
-        wall = time.perf_counter() - began
-        if status and not late.is_set():
-            errors.seek(0)
-            sys.exit(f"{' '.join(command)} failed:\n{errors.read().decode()[-2000:]}")
-    return math.inf if late.is_set() else wall * times, (usage.ru_utime + usage.ru_stime) * times, usage.ru_maxrss
+    measure = [sys.executable, "-I", "-S", "-c", MEASURE, *command]
+    child = subprocess.Popen(measure, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **how)
+    try:
+        measures, errors = child.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        return math.inf, math.nan, 0
+    if child.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{errors[-2000:]}")
+    wall, cpu, peak = map(float, measures.split())
+    return wall * times, cpu * times, peak
 
 
-def memory(peak):
-    """MiB. The kernel counts what this process had before a child became another program, so less cannot be told apart."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return f"{peak / 1024:.1f}" if peak > own or not peak else f"<{own / 1024:.1f}"
+def memory(peak, least):
+    """MiB; less than what a program that does nothing is counted with cannot be told apart."""
+    return f"{peak / 1024:.1f}" if peak > least * 1.05 or not peak else f"<{least / 1024:.1f}"
 
 
 def playbook(path, steps):
@@ -162,7 +164,7 @@ def main():
     options = parser.parse_args()
     lifeboat = os.path.abspath(options.lifeboat)
     if not os.access(lifeboat, os.X_OK):
-        sys.exit(f"{lifeboat} is not there: cargo build --release")
+        sys.exit(f"{lifeboat} is not there: make build")
     # On the same disk as the project: a temporary file system would flatter everybody.
     with tempfile.TemporaryDirectory(dir=".", prefix="compare-") as folder:
         folder = os.path.abspath(folder)
@@ -202,6 +204,7 @@ def main():
             for name, job in jobs.items():
                 if name not in slow or turn < options.peer_rounds:
                     rows[name].append(job())
+        least = timed(["true"])[2]
         load = " ".join(f"{average:.1f}" for average in os.getloadavg())
         print(f"{'':44} {'wall min':>10} {'wall med':>10} {'cpu med':>10} {'peak MiB':>9} {'x floor':>8}"
               f"   ({options.rounds} rounds, interleaved; load {load})")
@@ -212,7 +215,7 @@ def main():
             ratio = statistics.median(wall / floor[0] for wall, floor in zip(walls, rows[FLOOR]))
             late = f"   ended after {LIMIT} s" if math.inf in walls else ""
             print(f"{name:44} {min(walls):9.3f}s {statistics.median(walls):9.3f}s {statistics.median(cpus):9.3f}s "
-                  f"{memory(max(peaks)):>9} {ratio:8.2f}{late}")
+                  f"{memory(max(peaks), least):>9} {ratio:8.2f}{late}")
         for shape in ("chain", "fan-out", "layered"):
             ours = [r[0] for r in rows[f"lifeboat, durable, /bin/true, {shape}"]]
             make = [r[0] for r in rows[f"make -j2, no journal, {shape}"]]

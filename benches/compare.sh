@@ -3,5 +3,5 @@
 # peers that the system does not have.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-cargo build --locked --release
+make build
 exec python3 benches/compare.py "$@"
