@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(serde_json::from_str::<EventBody>(&text).unwrap(), event);
             let Value::Object(map) = serde_json::from_str(&text).unwrap() else { panic!("{text}") };
             let turned: serde_json::Map<String, Value> = map.into_iter().rev().collect();
-            assert_eq!(turned.keys().last().map(String::as_str), Some(TAG));
+            assert_eq!(turned.keys().next_back().map(String::as_str), Some(TAG));
             assert_eq!(serde_json::from_value::<EventBody>(Value::Object(turned)).unwrap(), event);
         }
     }
