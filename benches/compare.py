@@ -29,13 +29,13 @@ def needs(shape, n):
     return [(layer - 1) * WIDTH + k for k in range(WIDTH)] if layer else []
 
 
-def documents(folder, shape, step):
-    """A group without targets and a runbook of STEPS steps of one kind."""
+def documents(folder, shape, step, region="{provider: other}"):
+    """A group without targets, its regions, and a runbook of STEPS steps of one kind."""
     os.makedirs(folder, exist_ok=True)
     head = "apiVersion: lifeboat.dev/v1alpha1\n"
     with open(f"{folder}/group.yaml", "w") as f:
-        for region in ("fra", "dub"):
-            f.write(f"{head}kind: Region\nmetadata: {{name: {region}}}\nspec: {{provider: other}}\n---\n")
+        for name in ("fra", "dub"):
+            f.write(f"{head}kind: Region\nmetadata: {{name: {name}}}\nspec: {region}\n---\n")
         f.write(
             f"{head}kind: ProtectionGroup\nmetadata: {{name: bench}}\nspec:\n"
             "  regions: [{name: fra, role: Preferred}, {name: dub, role: Standby}]\n"
@@ -111,7 +111,7 @@ def timed(command, limit=None, times=1, **how):
     measure = [sys.executable, "-I", "-S", "-c", MEASURE, *command]
     child = subprocess.Popen(measure, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **how)
     try:
-        measures, errors = child.communicate(timeout=limit)
+        measures, errors = child.communicate(timeout=limit or 3600)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()

@@ -70,24 +70,6 @@ def answering():
     return server.getsockname()[1]
 
 
-def watched(folder, port):
-    """A group of two regions whose probe is a port."""
-    os.makedirs(folder)
-    head = "apiVersion: lifeboat.dev/v1alpha1\n"
-    with open(f"{folder}/watched.yaml", "w") as f:
-        for region in ("fra", "dub"):
-            f.write(
-                f"{head}kind: Region\nmetadata: {{name: {region}}}\nspec:\n  provider: other\n  addresses: [127.0.0.0/8]\n"
-                f"  probes:\n  - {{name: edge, tcp: {{address: '127.0.0.1:{port}'}}}}\n---\n"
-            )
-        f.write(
-            f"{head}kind: ProtectionGroup\nmetadata: {{name: watched}}\nspec:\n"
-            "  regions: [{name: fra, role: Preferred}, {name: dub, role: Standby}]\n"
-            "  objectives: {recoveryTimeSeconds: 600, recoveryPointSeconds: 10}\n"
-            "  targets: [{name: nothing, fake: {capability: storage}}]\n"
-        )
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", help="the program, with its symbols")
@@ -97,11 +79,12 @@ def main():
     with tempfile.TemporaryDirectory(prefix="layout-") as folder:
         out, data = f"{folder}/out", f"{folder}/data"
         os.mkdir(out)
-        shapes = ("layered", "chain", "fan-out")
+        shapes, step = ("layered", "chain", "fan-out"), "uses: command, with: {run: [/bin/true], idempotent: true}"
         for shape in shapes:
-            documents(f"{folder}/{shape}", shape, "uses: command, with: {run: [/bin/true], idempotent: true}")
+            documents(f"{folder}/{shape}", shape, step)
         many_files(f"{folder}/many", 500)
-        watched(f"{folder}/watched", answering())
+        probe = f"{{name: edge, tcp: {{address: '127.0.0.1:{answering()}'}}}}"
+        documents(f"{folder}/watched", "chain", step, f"{{provider: other, addresses: [127.0.0.0/8], probes: [{probe}]}}")
         bench = {**os.environ, "LIFEBOAT_DATA": data, "LIFEBOAT_FILES": f"{folder}/layered"}
         watch = {**os.environ, "LIFEBOAT_DATA": f"{folder}/watch", "LIFEBOAT_FILES": f"{folder}/watched"}
         why = ["--as", "layout", "--reason", "layout"]

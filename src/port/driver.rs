@@ -65,6 +65,26 @@ pub struct Call {
 }
 
 impl Call {
+    /// For tests: a step named `step` of run `orders-1`, from `fra` to `dub`, without a target, with a minute.
+    #[cfg(test)]
+    pub(crate) fn sample(verb: Verb) -> Self {
+        Self {
+            run: "orders-1".parse().unwrap(),
+            kind: RunKind::Failover,
+            step: "step".parse().unwrap(),
+            attempt: 1,
+            in_doubt: false,
+            verb,
+            target: None,
+            source: "fra".parse().unwrap(),
+            destination: "dub".parse().unwrap(),
+            with: Map::new(),
+            timeout: Duration::from_mins(1),
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            known: Known::default(),
+        }
+    }
+
     /// A key that is the same for every try of this step in this run.
     pub fn idempotency_key(&self) -> String {
         format!("lifeboat/{}/{}", self.run, self.step)

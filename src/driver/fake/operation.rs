@@ -189,26 +189,12 @@ mod tests {
     use super::*;
     use crate::{
         driver::fake::Trouble,
-        model::{RunKind, Term},
-        port::{Known, LeaseKey, SystemClock},
+        model::Term,
+        port::{LeaseKey, SystemClock},
     };
 
     fn call(timeout: Duration) -> Call {
-        Call {
-            run: "orders-1".parse().unwrap(),
-            kind: RunKind::Failover,
-            step: "dns".parse().unwrap(),
-            attempt: 1,
-            in_doubt: false,
-            verb: Verb::DnsSwitch,
-            target: None,
-            source: "fra".parse().unwrap(),
-            destination: "dub".parse().unwrap(),
-            with: Map::new(),
-            timeout,
-            now: "2026-01-01T00:00:00Z".parse().unwrap(),
-            known: Known::default(),
-        }
+        Call { step: "dns".parse().unwrap(), timeout, ..Call::sample(Verb::DnsSwitch) }
     }
 
     fn slow(world: &World) -> Fake {

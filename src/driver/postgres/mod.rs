@@ -7,6 +7,7 @@
 //! | `observe` | replies become roles, positions and losses (pure) |
 //! | `effect` | whether a verb's effect is so (pure) |
 //! | `fence` | making the source accept nothing, provably |
+//! | `reverse` | making the source a standby of the destination |
 //! | `operation` | the other acts |
 //! | `program` | programs and fencing agents outside the database |
 //! | `heartbeat` | markers |

@@ -1,4 +1,4 @@
-//! The acts, but for fencing.
+//! The acts, but for fencing and reversing.
 //!
 //! Promises: each asks for the permit right before its effect; a server's own error is certain, a lost reply is unknown.
 //! A crash after an effect is seen by the next observation: roles and positions are in the servers, not here.

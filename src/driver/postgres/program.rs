@@ -131,29 +131,17 @@ async fn request(
 mod tests {
     use std::{fs, path::Path};
 
-    use serde_json::Map;
-
     use super::*;
     use crate::{
-        model::{RunKind, Verb},
-        port::{Clock as _, Known, SystemClock},
+        model::Verb,
+        port::{Clock as _, SystemClock},
     };
 
     fn call() -> Call {
         Call {
-            run: "orders-1".parse().unwrap(),
-            kind: RunKind::Failover,
             step: "reverse".parse().unwrap(),
-            attempt: 1,
-            in_doubt: false,
-            verb: Verb::DatabaseReverse,
             target: Some("orders-db".parse().unwrap()),
-            source: "fra".parse().unwrap(),
-            destination: "dub".parse().unwrap(),
-            with: Map::new(),
-            timeout: Duration::from_mins(1),
-            now: "2026-01-01T00:00:00Z".parse().unwrap(),
-            known: Known::default(),
+            ..Call::sample(Verb::DatabaseReverse)
         }
     }
 

@@ -22,7 +22,7 @@ impl EventBody {
     /// What it is called in a journal: the tag.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Opened(_) => "opened",
+            Self::Opened(_) => OPENED,
             Self::TakenOver { .. } => "takenOver",
             Self::Commanded { .. } => "commanded",
             Self::ApprovalWithdrawn { .. } => "approvalWithdrawn",
